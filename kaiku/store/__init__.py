@@ -1,0 +1,1 @@
+"""The heart: digests, keys, manifests, journals, carry-over and whole writes."""

@@ -1,0 +1,41 @@
+"""Digests: one hash for content, one canonical form for parameters."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+BLOCK = 1 << 20
+
+
+def of_bytes(*parts: bytes | memoryview) -> str:
+    """Hex BLAKE2b-128 of the parts end to end."""
+    h = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        h.update(part)
+    return h.hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """Hex BLAKE2b-128 of a file's bytes, read in blocks of 1 MiB."""
+    h = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as f:
+        while block := f.read(BLOCK):
+            h.update(block)
+    return h.hexdigest()
+
+
+def of_tree(folder: Path) -> str:
+    """Digest of a folder: relative names and contents of all files in it, in sorted order."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return of_value([[name, of_file(folder / name)] for name in names])
+
+
+def of_value(value: Any) -> str:
+    """Digest of a JSON value in canonical form (sorted keys, no spaces, NaN refused)."""
+    return of_bytes(canonical(value).encode())
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

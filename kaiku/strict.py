@@ -1,0 +1,38 @@
+"""The base of every settings class: frozen, unknown keys refused, and a clear line between result and speed."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """Settings that refuse unknown keys and cannot be changed after they were read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+def speed_only(default: Any = ..., **kwargs: Any) -> Any:
+    """A field that changes how fast a result comes, never the result: it stays out of every key."""
+    return Field(default, json_schema_extra={"speed_only": True}, **kwargs)
+
+
+def key_params(settings: BaseModel) -> dict[str, Any]:
+    """The settings that change a result, as plain JSON values: all fields but the `speed_only` ones, at any depth."""
+    values: dict[str, Any] = {}
+    for name, field in type(settings).model_fields.items():
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("speed_only"):
+            continue
+        values[name] = _plain(getattr(settings, name))
+    return values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return key_params(value)
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
