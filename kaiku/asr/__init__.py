@@ -1,0 +1,46 @@
+"""Transcribers: the text spoken in a clip, given or recognised, one module each.
+
+An asr module exposes `Settings` (Strict), `NEEDS` ("text": the recording's given texts; "audio": the clip's samples),
+`load(settings, folder) -> Transcriber` (folder: the model's files, None where there are none) and `tiny(folder)`
+(random weights that `load` reads, and the settings to load them with).
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from kaiku.text.overlap import Span
+
+SAMPLE_RATE = 16000
+"""Hz of the audio that transcribers hear."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A clip as a transcriber takes it: where it lies in its recording, and what the transcriber needs of it."""
+
+    start_s: float
+    end_s: float
+    recording_s: float
+    language: str
+    spans: tuple[Span, ...] = ()
+    audio: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32), repr=False)  # [samples] at SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What is said in a clip: as given or recognised, normalised, and how sure that is (0..1, None: cannot be said)."""
+
+    text_raw: str
+    text: str
+    confidence: float | None
+    language: str
+
+
+class Transcriber(Protocol):
+    """Turns one clip into its text; the same clip gives the same text."""
+
+    def transcribe(self, clip: Spoken) -> Transcript:
+        """The text of a clip."""
+        ...

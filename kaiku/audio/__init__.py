@@ -1,0 +1,1 @@
+"""From files to samples, and from recordings to clips."""

@@ -8,6 +8,21 @@ from typing import Any
 BLOCK = 1 << 20
 
 
+class Running:
+    """A digest that grows as bytes come."""
+
+    def __init__(self, start: bytes = b""):
+        self._hash = hashlib.blake2b(start, digest_size=16)
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Add bytes."""
+        self._hash.update(data)
+
+    def hex(self) -> str:
+        """Hex BLAKE2b-128 of everything so far."""
+        return self._hash.hexdigest()
+
+
 def of_bytes(*parts: bytes | memoryview) -> str:
     """Hex BLAKE2b-128 of the parts end to end."""
     h = hashlib.blake2b(digest_size=16)
@@ -26,8 +41,8 @@ def of_file(path: Path) -> str:
 
 
 def of_tree(folder: Path) -> str:
-    """Digest of a folder: relative names and contents of all files in it, in sorted order."""
-    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    """Digest of a folder: relative names and contents of all files in it, in sorted order; hidden files left out."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("[!.]*") if p.is_file())
     return of_value([[name, of_file(folder / name)] for name in names])
 
 

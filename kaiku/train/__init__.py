@@ -1,0 +1,1 @@
+"""One trainer for all families: resume, stop, early stop, sampling by length, adapters, merging."""

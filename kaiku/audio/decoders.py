@@ -1,0 +1,198 @@
+"""The two decoders behind `open_audio`: libsndfile where it reads to the true end, libav for everything else."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from kaiku.audio import headers
+from kaiku.errors import DecodeError
+
+BLOCK = 1 << 16  # samples per channel in a block: 1.4 s at 48 kHz, 4 s at 16 kHz
+
+# libsndfile stops an mp3 where its tag, or a guess from the first frame's bit rate, ends: a VBR file without tag loses
+# two thirds, a file joined from two loses the second. Hence mp3 is libav's, though libsndfile is faster.
+SNDFILE_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "AU", "CAF"}
+UNRECOGNISED_FORMAT = 1  # SF_ERR_UNRECOGNISED_FORMAT
+UNKNOWN_LENGTH = 1 << 62  # libsndfile cannot stream a flac whose header leaves the length open
+LIBAV_FORMATS = "aac,ac3,amr,asf,caf,flac,matroska,webm,mov,mp4,m4a,mp3,ogg,wav,w64,aiff"
+FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31}
+
+
+class Decoder(Protocol):
+    """One pass over one file. `frames`: samples per channel that the file itself states, None where it does not."""
+
+    sample_rate: int
+    channels: int
+    bits: int
+    frames: int | None
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Blocks float32 [BLOCK, channels], the last one shorter."""
+
+    def close(self) -> None: ...
+
+
+class SndfileDecoder:
+    """Reads wav, aiff, flac, Ogg Vorbis and Ogg Opus; Opus at the rate that its header names."""
+
+    def __init__(self, path: Path, sound_file):
+        self._sound = sound_file
+        self._path = path
+        self.sample_rate = sound_file.samplerate
+        self.channels = sound_file.channels
+        self.bits = 24 if sound_file.subtype in {"PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_24", "ALAC_32"} else 16
+        # libsndfile quietly shortens `frames` of a cut-off wav or aiff to what is there.
+        self.frames = round(sound_file.frames / (1 - min(headers.missing_share(path), 0.999)))
+
+    @classmethod
+    def open(cls, path: Path) -> "SndfileDecoder | None":
+        """The decoder, or None where the file is not libsndfile's to read."""
+        import soundfile
+
+        try:
+            # By descriptor, so that the content decides and not the suffix; it is closed with the file, or on failure.
+            sound = soundfile.SoundFile(os.open(path, os.O_RDONLY), closefd=True)
+        except soundfile.LibsndfileError as error:
+            if error.code == UNRECOGNISED_FORMAT:
+                return None
+            raise DecodeError(f"{path}: {error.error_string}", expected="a whole audio file") from error
+        if _is_read_to_its_end(path, sound):
+            return cls(path, sound)
+        sound.close()
+        return None
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        import soundfile
+
+        came = 0
+        while True:
+            try:
+                block = self._sound.read(BLOCK, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise DecodeError(
+                    f"{self._path}: {error.error_string} after {came} of {self.frames} samples", expected="a whole file"
+                ) from error
+            if not len(block):
+                return
+            came += len(block)
+            yield block
+
+    def close(self) -> None:
+        self._sound.close()
+
+
+def _is_read_to_its_end(path: Path, sound) -> bool:
+    if sound.format not in SNDFILE_FORMATS or sound.subtype.startswith("MPEG") or sound.frames >= UNKNOWN_LENGTH:
+        return False
+    return sound.format != "OGG" or headers.ogg_has_one_stream(path)
+
+
+class LibavDecoder:
+    """Reads mp3, m4a, aac, webm and what else libav knows, from local files only."""
+
+    def __init__(self, path: Path):
+        import av
+
+        self._path = path
+        try:
+            self._container = av.open(
+                f"file:{path}",
+                # Playlists and other formats that open further files or addresses are left out.
+                options={"format_whitelist": LIBAV_FORMATS, "protocol_whitelist": "file"},
+                metadata_errors="ignore",
+            )
+        except av.error.FFmpegError as error:
+            raise DecodeError(
+                f"{path}: {error.strerror}", expected="an audio file that libsndfile or libav reads"
+            ) from error
+        if not self._container.streams.audio:
+            self.close()
+            raise DecodeError(f"{path}: no audio stream in this {self._container.format.long_name} file")
+        self._stream = self._container.streams.audio[0]
+        self._stream.codec_context.thread_count = 1
+        self._frames = self._decode()
+        self._first = next(self._frames, None)
+        if self._first is None:
+            self.close()
+            raise DecodeError(f"{path}: not one sample could be decoded", expected="audio")
+        # Only a decoded frame knows the true rate: AAC with spectral band replication doubles the header's.
+        self.sample_rate = self._first.sample_rate
+        self.channels = self._first.layout.nb_channels
+        self.bits = 24 if self._stream.codec_context.codec.lossless and self._first.format.bits > 16 else 16
+        self.frames = self._stated_frames()
+
+    def _stated_frames(self) -> int | None:
+        name = self._container.format.name
+        if name == "mp3":
+            return headers.mp3_frames(self._path)
+        if name.startswith(("mov", "matroska")) and self._container.duration:
+            return round(self._container.duration / 1e6 * self.sample_rate)
+        return None  # elsewhere libav's duration is a guess from the bit rate
+
+    def _decode(self) -> Iterator:
+        """Frames in order; packets that do not decode are let pass only where no sound comes after them."""
+        import av
+
+        broken = None
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError:
+                    broken = broken or packet
+                    continue
+                if frames and broken:
+                    raise DecodeError(
+                        f"{self._path}: damaged {_time_of(broken)}, with sound going on behind",
+                        expected="a whole file",
+                        remedy="Copy or download it again.",
+                    )
+                yield from frames
+        except av.error.FFmpegError as error:
+            raise DecodeError(f"{self._path}: {error.strerror}", expected="a whole file") from error
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        import av
+
+        queue = av.AudioFifo()  # joins frames of 1024 or so in C: a numpy array for each would cost more than decoding
+        for frame in itertools.chain([self._first], self._frames):
+            self._check_same_kind(frame)
+            frame.pts = None  # the queue would refuse a gap in time; what counts here is the samples
+            queue.write(frame)
+            while queue.samples >= BLOCK:
+                yield self._samples(queue.read(BLOCK))
+        if queue.samples:
+            yield self._samples(queue.read(queue.samples))
+
+    def _check_same_kind(self, frame) -> None:
+        if (frame.sample_rate, frame.layout.nb_channels) != (self.sample_rate, self.channels):
+            raise DecodeError(
+                f"{self._path}: changes within the file to {frame.sample_rate} Hz, {frame.layout.nb_channels} channels",
+                expected=f"{self.sample_rate} Hz, {self.channels} channels throughout",
+                remedy="Split the file where it changes.",
+            )
+
+    def _samples(self, frame) -> np.ndarray:
+        data = frame.to_ndarray()  # [channels, n], or [1, n * channels] where packed
+        samples = data.T if frame.format.is_planar else data.reshape(-1, self.channels)
+        kind = frame.format.name.removesuffix("p")
+        if kind in FULL_SCALE:
+            offset = 128 if kind == "u8" else 0
+            samples = (samples.astype(np.float64) - offset) / FULL_SCALE[kind]
+        return samples.astype(np.float32, copy=False)
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def _time_of(packet) -> str:
+    return "somewhere" if packet.pts is None else f"at {float(packet.pts * packet.time_base):.2f} s"
+
+
+def open_decoder(path: Path) -> Decoder:
+    """The decoder for a file, chosen by its content."""
+    return SndfileDecoder.open(path) or LibavDecoder(path)

@@ -1,0 +1,77 @@
+"""Mains hum: how far the harmonics of 50 or 60 Hz stand out of the background between speech.
+
+Measured where nobody speaks, since a voice has harmonics of its own in the same range; not at all without a second of
+that, which most clips cut tightly do not have.
+"""
+
+import numpy as np
+from pydantic import Field
+
+from kaiku.audio.clips import ClipAudio
+from kaiku.audio.vad import SAMPLE_RATE
+from kaiku.strict import Strict
+
+LIBRARIES = ("soxr", "silero-vad", "onnxruntime")
+FIELDS = {
+    "hum_db": "dB that the three strongest of six mains harmonics stand above their neighbourhood: clean below 10, "
+    "hum above 12; none with less than min_background_s outside speech.",
+    "hum_hz": "Hz, the mains frequency with the higher figure: 50 or 60.",
+}
+MAINS_HZ = (50, 60)
+HARMONICS = 6
+STRONGEST = 3
+FRAME = SAMPLE_RATE // 2  # 0.5 s: bins of 2 Hz, narrow enough to tell 50 from 60 and hum from rumble
+HOP = FRAME // 2
+PEAK_BINS = 1  # +-2 Hz: mains frequency wanders
+NEAR_BINS, FAR_BINS = 4, 10  # the neighbourhood, 8 to 20 Hz away: clear of the peak's own skirts
+
+
+class Settings(Strict):
+    """How much background a figure needs."""
+
+    min_background_s: float = Field(
+        1.0, ge=0.5, description="s outside speech, in stretches of at least 0.5 s, below which there is no figure"
+    )
+    guard_ms: float = Field(
+        60, ge=0, description="ms next to speech that still count as speech: breaths and reverberation"
+    )
+
+
+def measure(clip: ClipAudio, settings: Settings) -> dict[str, float | None]:
+    stretches = [s for s in _background(clip, settings.guard_ms / 1000) if len(s) >= FRAME]
+    if sum(map(len, stretches)) < settings.min_background_s * SAMPLE_RATE:
+        return {"hum_db": None, "hum_hz": None}
+    spectrum_db = _median_spectrum_db(stretches)
+    score, mains = max((_score(spectrum_db, mains), -mains) for mains in MAINS_HZ)
+    return {"hum_db": score, "hum_hz": float(-mains)}
+
+
+def _background(clip: ClipAudio, guard_s: float) -> list[np.ndarray]:
+    """The stretches outside speech, float32 at 16 kHz."""
+    samples = clip.samples_16k
+    edges = [0]
+    for start_s, end_s in clip.speech:
+        edges += [round((start_s - guard_s) * SAMPLE_RATE), round((end_s + guard_s) * SAMPLE_RATE)]
+    edges.append(len(samples))
+    return [samples[start:end] for start, end in zip(edges[::2], edges[1::2]) if end > max(start, 0)]
+
+
+def _median_spectrum_db(stretches: list[np.ndarray]) -> np.ndarray:
+    """Median over frames of the power spectrum in dB, [FRAME / 2 + 1]; a click spoils one frame, not the median."""
+    frames = np.concatenate(
+        [np.lib.stride_tricks.sliding_window_view(s, FRAME)[::HOP] for s in stretches]
+    )  # [N, FRAME]
+    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(FRAME), axis=1)))
+    return 10 * np.log10(np.median(power, axis=0) + 1e-12)
+
+
+def _score(spectrum_db: np.ndarray, mains_hz: int) -> float:
+    heights = []
+    for harmonic in range(1, HARMONICS + 1):
+        k = harmonic * mains_hz * FRAME // SAMPLE_RATE
+        peak = spectrum_db[k - PEAK_BINS : k + PEAK_BINS + 1].max()
+        around = np.concatenate(
+            [spectrum_db[k - FAR_BINS : k - NEAR_BINS + 1], spectrum_db[k + NEAR_BINS : k + FAR_BINS + 1]]
+        )
+        heights.append(float(peak - np.median(around)))
+    return float(np.mean(sorted(heights)[-STRONGEST:]))

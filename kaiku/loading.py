@@ -1,0 +1,79 @@
+"""Configured plug-ins with their weights: codecs and families, as programs use them."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kaiku import plugins
+from kaiku.codecs import Codec
+from kaiku.errors import KaikuError
+from kaiku.families import Family
+from kaiku.settings import CodecSettings, RunSettings, Settings
+from kaiku.store import atomic, digest
+
+IDENTITIES = Path("work/codecs")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What keys and containers need of a codec without loading its model."""
+
+    digest: str
+    codebooks: int
+
+
+def load_codec(own: CodecSettings, folder: Path) -> Codec:
+    """The codec of this kind whose files stand in `folder`."""
+    if not folder.is_dir():
+        raise KaikuError(f"{folder}, the codec's weights, is not there", remedy="Fetch or pull it, or mend its path.")
+    module = plugins.find("codecs", own.kind)
+    return module.load(module.Settings.model_validate(own.options), folder)
+
+
+def codec_identity(own: CodecSettings, folder: Path) -> Identity:
+    """A codec's digest and number of codebooks; the model is loaded once for files of these sizes and times."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    seen = [[p.relative_to(folder).as_posix(), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+    cached = IDENTITIES / f"{digest.of_value([own.kind, own.options, str(folder.resolve()), seen])}.json"
+    if cached.exists():
+        return Identity(**json.loads(cached.read_text()))
+    codec = load_codec(own, folder)
+    identity = Identity(codec.digest, len(codec.codebook_sizes))
+    atomic.write_json(cached, asdict(identity))
+    return identity
+
+
+def load_family(own: RunSettings) -> Family:
+    """A run's family with the run's options."""
+    module = plugins.find("families", own.family)
+    return module.load(module.Settings.model_validate(own.options))
+
+
+def base_folder(settings: Settings, run: str) -> Path | None:
+    """The folder a run starts from: a base model, the merged model of another run, or None for nothing."""
+    base = settings.runs[run].base
+    if base is None:
+        return None
+    return Path(f"models/{base}/merged") if base in settings.runs else settings.base_root(base)
+
+
+def codec_folder(settings: Settings, codec: str) -> Path:
+    """Where a codec's files stand."""
+    own = settings.codecs[codec]
+    return Path(f"models/codecs/{codec}") if own.dataset else settings.base_root(own.base)
+
+
+def licences(settings: Settings, run: str) -> dict[str, str]:
+    """Licence of everything a run's model was made from: corpora, base models, codec weights; name -> licence."""
+    found: dict[str, str] = {}
+    for name in settings.lineage(run):
+        own = settings.runs[name]
+        codec = settings.codecs[own.codec]
+        datasets = [own.dataset, *([codec.dataset] if codec.dataset else [])]
+        for corpus in sorted({c for dataset in datasets for c in settings.datasets[dataset].corpora}):
+            found[f"corpus {corpus}"] = settings.corpora[corpus].licence
+        for base in (own.base, codec.base):
+            if base in settings.bases:
+                found[f"base {base}"] = settings.bases[base].licence
+    return found
+

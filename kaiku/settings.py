@@ -1,0 +1,265 @@
+"""The whole configuration as one strict tree: what a user writes, with units and reasons, and plain words where it errs."""
+
+import types
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
+
+from kaiku import plugins
+from kaiku.audio.segmentation import SegmentSettings
+from kaiku.errors import SettingsError
+from kaiku.selection import DatasetSettings
+from kaiku.strict import Strict, speed_only
+from kaiku.synthesis import SynthesisSettings
+from kaiku.train.settings import LoraSettings, MergeSettings, TrainSettings
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""Names of corpora, codecs, runs...: lower-case letters, digits and hyphens, since they are parts of paths."""
+
+DEFAULT_CHECKS = ("duration", "level", "clipping", "speech", "hum")
+
+
+class Source(Strict):
+    """Where a corpus or base model comes from when its folder is not there."""
+
+    url: str | None = Field(None, description="Archive to download (.tar.gz, .tar.bz2, .tar, .zip).")
+    sha256: str | None = Field(None, description="Digest of the archive; without one the first download is recorded.")
+    hub: str | None = Field(None, description="Repository on the model hub, owner/name.")
+    revision: str | None = Field(None, description="Commit of the hub repository; pinned so that a base never drifts.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Source":
+        if bool(self.url) == bool(self.hub):
+            raise ValueError("give either url or hub")
+        return self
+
+
+class CorpusSettings(Strict):
+    """Recordings of one origin, licence and layout."""
+
+    path: str | None = Field(None, description="Folder of the recordings; default data/raw/{corpus}. Never written to.")
+    layout: str = Field(description="How files, texts and speakers lie in the folder: a module of kaiku/layouts.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the layout itself.")
+    language: str = Field("und", description="BCP 47 tag of what is spoken, where the layout does not tell by clip.")
+    speaker: str = Field("", description="Speaker of all recordings; empty: as the layout tells.")
+    licence: str = Field(description="Licence of the recordings; travels with every model that heard them.")
+    source: Source | None = Field(None, description="Where to fetch the folder from when it is absent.")
+    shards: int | None = Field(None, ge=1, le=4096, description="Jobs per stage; pinned at the first scan by size.")
+    segment: SegmentSettings = Field(default_factory=SegmentSettings, description="How recordings become clips.")
+    max_failed: float = Field(0.05, ge=0, le=1, description="Share of a shard's items that may fail before its job does.")
+
+
+class AsrSettings(Strict):
+    """A transcriber: `given` takes the texts that come with the corpus."""
+
+    kind: str = Field(description="A module of kaiku/asr.")
+    model: str | None = Field(None, description="A base model (`bases:`) that the transcriber loads.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the transcriber itself.")
+
+
+class BaseSettings(Strict):
+    """A base model: a folder of its own, or one that is fetched."""
+
+    path: str | None = Field(None, description="Folder of the checkpoint; default models/base/{name}. Never written to.")
+    source: Source | None = Field(None, description="Where to fetch it from when it is absent.")
+    licence: str = Field(description="Licence of the weights; travels with everything made from them.")
+
+
+class CodecSettings(Strict):
+    """A codec: pretrained (`base`) or fitted to a dataset of one's own (`dataset`)."""
+
+    kind: str = Field(description="A module of kaiku/codecs.")
+    base: str | None = Field(None, description="A base model whose folder holds the codec's weights.")
+    dataset: str | None = Field(None, description="A dataset whose training clips the codec is fitted to.")
+    follow_data: bool = Field(
+        False,
+        description="Fit again whenever the dataset changes. Off: a codec is fitted once, since another codec means "
+        "other tokens for every clip.",
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the codec itself.")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "CodecSettings":
+        if bool(self.base) == bool(self.dataset):
+            raise ValueError("give either base (pretrained) or dataset (fitted to your own clips)")
+        return self
+
+
+class RunSettings(Strict):
+    """One training: a family, its base, a dataset, a codec, and how to train."""
+
+    family: str = Field(description="A module of kaiku/families.")
+    base: str | None = Field(None, description="A base model, or a run whose merged model is the base; none: from nothing.")
+    dataset: str = Field(description="What is trained on.")
+    codec: str = Field(description="Whose tokens are trained on.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the family: sizes, input noise...")
+    lora: LoraSettings | None = Field(None, description="Train an adapter of this form; none: train all weights.")
+    train: TrainSettings = Field(default_factory=TrainSettings, description="Steps, rate, batch, evaluation, retention.")
+    merge: MergeSettings = Field(default_factory=MergeSettings, description="Which checkpoint becomes the model.")
+    samples: SynthesisSettings = Field(default_factory=SynthesisSettings, description="Sentences spoken for the report.")
+    package: bool = Field(True, description="Make dist/{run}.tar.gz.")
+
+
+class Settings(Strict):
+    """A system: its corpora, datasets, codecs, base models and runs."""
+
+    system: Name = Field(description="Name of the system; the first line of every run says it.")
+    plugins: list[str] = Field(default_factory=list, description="Folders with plug-ins of one's own.")
+    corpora: dict[Name, CorpusSettings] = Field(default_factory=dict)
+    asr: dict[Name, AsrSettings] = Field(default_factory=dict)
+    checks: dict[str, dict[str, Any]] = Field(
+        default_factory=lambda: {name: {} for name in DEFAULT_CHECKS},
+        description="Quality checks to measure, each with its settings: modules of kaiku/checks.",
+    )
+    datasets: dict[Name, DatasetSettings] = Field(default_factory=dict)
+    codecs: dict[Name, CodecSettings] = Field(default_factory=dict)
+    bases: dict[Name, BaseSettings] = Field(default_factory=dict)
+    runs: dict[Name, RunSettings] = Field(default_factory=dict)
+    threads: Annotated[int, Field(ge=1)] = speed_only(2, description="Threads of a training or fitting job.")
+    device: Literal["auto", "cpu", "cuda"] = speed_only("auto", description="Where models run.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given_is_always_there(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {**value, "asr": {"given": {"kind": "given"}, **(value.get("asr") or {})}}
+        return value
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> "Settings":
+        for name, dataset in self.datasets.items():
+            for corpus in dataset.corpora:
+                _known(corpus, self.corpora, f"datasets.{name}.corpora", "corpora")
+            _known(dataset.asr, self.asr, f"datasets.{name}.asr", "asr")
+        for name, codec in self.codecs.items():
+            if codec.dataset:
+                _known(codec.dataset, self.datasets, f"codecs.{name}.dataset", "datasets")
+            else:
+                _known(codec.base, self.bases, f"codecs.{name}.base", "bases")
+        for name, asr in self.asr.items():
+            if asr.model:
+                _known(asr.model, self.bases, f"asr.{name}.model", "bases")
+        for name, run in self.runs.items():
+            _known(run.dataset, self.datasets, f"runs.{name}.dataset", "datasets")
+            _known(run.codec, self.codecs, f"runs.{name}.codec", "codecs")
+            if run.base:
+                _known(run.base, {**self.bases, **self.runs}, f"runs.{name}.base", "bases or runs")
+            self.lineage(name)
+        return self
+
+    def lineage(self, run: str) -> list[str]:
+        """The run and the runs it was made from, newest first."""
+        chain = [run]
+        while (base := self.runs[chain[-1]].base) in self.runs:
+            if base in chain:
+                raise ValueError(f"runs.{run}.base: {' -> '.join([*chain, base])} goes in a circle")
+            chain.append(base)
+        return chain
+
+    def corpus_root(self, corpus: str) -> Path:
+        """Folder of a corpus' recordings."""
+        return Path(self.corpora[corpus].path or f"data/raw/{corpus}").expanduser()
+
+    def base_root(self, base: str) -> Path:
+        """Folder of a base model."""
+        return Path(self.bases[base].path or f"models/base/{base}").expanduser()
+
+
+def load(config: dict[str, Any]) -> Settings:
+    """Validate a configuration; SettingsError in plain words names each key that means nothing and what was meant."""
+    plugins.use_folders(config.get("plugins") or [])
+    try:
+        settings = Settings.model_validate(config)
+    except ValidationError as error:
+        raise SettingsError("Configuration: " + "; ".join(_words(e) for e in error.errors())) from None
+    _check_plugins(settings)
+    return settings
+
+
+def plugin_settings(kind: str, name: str, options: dict[str, Any], where: str) -> Any:
+    """A plug-in's own settings, validated by the class in its file."""
+    module = plugins.find(kind, name)
+    try:
+        return module.Settings.model_validate(options)
+    except ValidationError as error:
+        words = "; ".join(_words(e, module.Settings, where) for e in error.errors())
+        raise SettingsError(f"Configuration: {words}") from None
+
+
+def layout_settings(settings: Settings, corpus: str) -> Any:
+    """A corpus' layout settings: its options, with the speaker and language that the corpus says of all recordings."""
+    own = settings.corpora[corpus]
+    options = {**own.options, "speaker": own.speaker, "language": own.language}
+    return plugin_settings("layouts", own.layout, options, f"corpora.{corpus}.options")
+
+
+def _check_plugins(settings: Settings) -> None:
+    for name in settings.corpora:
+        layout_settings(settings, name)
+    for name, options in settings.checks.items():
+        plugin_settings("checks", name, options, f"checks.{name}")
+    for name, asr in settings.asr.items():
+        plugin_settings("asr", asr.kind, asr.options, f"asr.{name}.options")
+    for name, codec in settings.codecs.items():
+        plugin_settings("codecs", codec.kind, codec.options, f"codecs.{name}.options")
+        if codec.dataset and not hasattr(plugins.find("codecs", codec.kind), "fit"):
+            raise SettingsError(
+                f"codecs.{name}: kind {codec.kind} cannot be fitted", remedy="Give it a base instead of a dataset."
+            )
+    for name, run in settings.runs.items():
+        plugin_settings("families", run.family, run.options, f"runs.{name}.options")
+    measures = {field for check in settings.checks for field in plugins.find("checks", check).FIELDS}
+    measures |= {"duration_s", "confidence"}
+    for name, dataset in settings.datasets.items():
+        for field in dataset.select:
+            if field not in measures:
+                raise SettingsError(
+                    f"datasets.{name}.select.{field}: no check measures it{plugins.did_you_mean(field, measures)}",
+                    expected=f"one of {', '.join(sorted(measures))}",
+                )
+
+
+def _known(name: str | None, names: dict[str, Any], where: str, what: str) -> None:
+    if name not in names:
+        known = ", ".join(sorted(names)) or "none"
+        raise ValueError(f"{where}: {name!r} is not among the {what} ({known}){plugins.did_you_mean(name or '', names)}")
+
+
+def _words(error: Any, model: type[BaseModel] = Settings, where: str = "") -> str:
+    """One pydantic error as a sentence with the key's path, what was found, and what was meant."""
+    path = ".".join(str(part) for part in error["loc"])
+    full = ".".join(part for part in (where, path) if part)
+    if error["type"] == "extra_forbidden":
+        owner = _model_at(model, error["loc"][:-1])
+        names = list(owner.model_fields) if owner else []
+        near = plugins.did_you_mean(str(error["loc"][-1]), names)
+        return f"{full} is not a setting{near}" + ("" if near else f" (known there: {', '.join(names)})")
+    if error["type"] == "missing":
+        return f"{full} is missing"
+    if error["type"] == "value_error":
+        message = error["msg"].removeprefix("Value error, ")
+        return f"{full}: {message}" if full else message
+    return f"{full} is {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _model_at(model: type[BaseModel], loc: tuple) -> type[BaseModel] | None:
+    current: Any = model
+    for part in loc:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(part)
+            current = _model_in(field.annotation) if field else None
+        # A name in a dict[str, Model] leaves the model as it is.
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _model_in(annotation: Any) -> Any:
+    """The settings class inside Optional[...], dict[str, ...], list[...]."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation
+    for argument in typing.get_args(annotation):
+        inner = _model_in(argument)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner
+    return None

@@ -1,0 +1,154 @@
+"""What each stage's result depends on: its parameters, the modules that compute it, the libraries and weights they use.
+
+One function a stage. A rule declares the key's text as its `params: key`, the job looks items up under the same key.
+"""
+
+from typing import Any
+
+from kaiku import plugins
+from kaiku.settings import Settings, layout_settings, plugin_settings
+from kaiku.store.keys import StageKey
+from kaiku.strict import key_params
+
+CLIPS = "kaiku.audio.clips"
+
+
+def scan(settings: Settings, corpus: str) -> StageKey:
+    """How a corpus' folder is read."""
+    layout = settings.corpora[corpus].layout
+    module = plugins.module_name("layouts", layout)
+    return StageKey("scan", key_params(layout_settings(settings, corpus)), (module,))
+
+
+def segment(settings: Settings, corpus: str) -> StageKey:
+    """Recordings to clips; inputs of an item: digest of the recording's bytes."""
+    own = settings.corpora[corpus]
+    return StageKey("segment", {**key_params(own.segment), "mode": segment_mode(settings, corpus)}, _SEGMENTATION)
+
+
+def segment_mode(settings: Settings, corpus: str) -> str:
+    """`identity` for a corpus whose recordings are clips already, else `vad`."""
+    own = settings.corpora[corpus]
+    if own.segment.mode != "auto":
+        return own.segment.mode
+    return "identity" if plugins.find("layouts", own.layout).PRECUT else "vad"
+
+
+def transcribe(settings: Settings, asr: str, weights: str = "") -> StageKey:
+    """Clips to texts; inputs of an item: its given texts and times, or the digest of its audio."""
+    own = settings.asr[asr]
+    options = plugin_settings("asr", own.kind, own.options, f"asr.{asr}.options")
+    modules = (plugins.module_name("asr", own.kind), CLIPS)
+    return StageKey("transcribe", key_params(options), modules, {"model": weights} if weights else {})
+
+
+def measure(settings: Settings, check: str) -> StageKey:
+    """Clips to one check's measures; inputs of an item: digest of the clip's audio."""
+    options = plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
+    return StageKey("measure", {"check": check, **key_params(options)}, (plugins.module_name("checks", check), CLIPS))
+
+
+def measures(settings: Settings) -> str:
+    """Keys of all checks as one text: what the rule that runs them declares."""
+    return "\n".join(measure(settings, check).text() for check in sorted(settings.checks))
+
+
+def fit_codec(settings: Settings, codec: str) -> StageKey:
+    """A dataset's training clips to a codec."""
+    own = settings.codecs[codec]
+    params = {**_codec_options(settings, codec), "dataset": own.dataset, "follow_data": own.follow_data}
+    return StageKey("fit_codec", params, (plugins.module_name("codecs", own.kind), CLIPS))
+
+
+def encode(settings: Settings, codec: str, weights: str = "") -> StageKey:
+    """Clips to tokens; inputs of an item: digest of the clip's audio."""
+    own = settings.codecs[codec]
+    module = plugins.find("codecs", own.kind)
+    encoder = getattr(module, "ENCODER_MODULE", plugins.module_name("codecs", own.kind))
+    params = {} if own.dataset else _codec_options(settings, codec)
+    return StageKey("encode", params, (encoder, CLIPS), {"codec": weights} if weights else {})
+
+
+def select(settings: Settings, dataset: str) -> StageKey:
+    """Segments, transcripts and measures to decisions."""
+    return StageKey("select", key_params(settings.datasets[dataset]), ("kaiku.selection",))
+
+
+def pack(settings: Settings, dataset: str, codec: str) -> StageKey:
+    """Selection and tokens to protos."""
+    return StageKey("pack", {"dataset": dataset, "codec": codec}, ("kaiku.store.protos",))
+
+
+def train(settings: Settings, run: str, inputs: dict[str, str] | None = None) -> StageKey:
+    """Protos and a base to checkpoints; inputs: digests of packs and base."""
+    own = settings.runs[run]
+    params = {
+        "family": own.family,
+        "options": _family_options(settings, run),
+        "lora": key_params(own.lora) if own.lora else None,
+        "train": key_params(own.train),
+    }
+    return StageKey("train", params, (_family(settings, run), "kaiku.train.run"), inputs or {})
+
+
+def merge(settings: Settings, run: str, inputs: dict[str, str] | None = None) -> StageKey:
+    """A checkpoint to a model."""
+    params = {"merge": key_params(settings.runs[run].merge), "options": _family_options(settings, run)}
+    return StageKey("merge", params, (_family(settings, run), "kaiku.train.merge"), inputs or {})
+
+
+def synthesize(settings: Settings, run: str, inputs: dict[str, str] | None = None) -> StageKey:
+    """A model to spoken sentences."""
+    params = {"samples": key_params(settings.runs[run].samples), "options": _family_options(settings, run)}
+    modules = (_family(settings, run), _codec_module(settings, run), "kaiku.synthesis")
+    return StageKey("synthesize", params, modules, inputs or {})
+
+
+def evaluate(settings: Settings, run: str, inputs: dict[str, str] | None = None) -> StageKey:
+    """A model and its samples to figures."""
+    params = {"samples": key_params(settings.runs[run].samples), "options": _family_options(settings, run)}
+    return StageKey("evaluate", params, (_family(settings, run), "kaiku.metrics.evaluation"), inputs or {})
+
+
+def report(settings: Settings, run: str) -> StageKey:
+    """Everything a run came to, as a page."""
+    return StageKey("report", {"lineage": settings.lineage(run)}, ("kaiku.report.report",))
+
+
+def package(settings: Settings, run: str) -> StageKey:
+    """What one hands over."""
+    return StageKey("package", {"lineage": settings.lineage(run)}, ("kaiku.package",))
+
+
+def computing_modules() -> list[str]:
+    """Every module of the tree whose digest enters a key: what `code.lock` lists."""
+    found = {CLIPS, *_SEGMENTATION, "kaiku.selection", "kaiku.store.protos", "kaiku.train.run", "kaiku.train.merge"}
+    found |= {"kaiku.synthesis", "kaiku.metrics.evaluation", "kaiku.report.report", "kaiku.package"}
+    for kind in ("layouts", "checks", "asr", "codecs", "families"):
+        for name, module in plugins.known(kind).items():
+            if module.startswith("kaiku."):
+                found.add(module)
+                encoder = getattr(plugins.find(kind, name), "ENCODER_MODULE", None)
+                found |= {encoder} if encoder else set()
+    return sorted(found)
+
+
+_SEGMENTATION = ("kaiku.audio.segmentation",)
+
+
+def _codec_options(settings: Settings, codec: str) -> dict[str, Any]:
+    own = settings.codecs[codec]
+    return key_params(plugin_settings("codecs", own.kind, own.options, f"codecs.{codec}.options"))
+
+
+def _family_options(settings: Settings, run: str) -> dict[str, Any]:
+    own = settings.runs[run]
+    return key_params(plugin_settings("families", own.family, own.options, f"runs.{run}.options"))
+
+
+def _family(settings: Settings, run: str) -> str:
+    return plugins.module_name("families", settings.runs[run].family)
+
+
+def _codec_module(settings: Settings, run: str) -> str:
+    return plugins.module_name("codecs", settings.codecs[settings.runs[run].codec].kind)

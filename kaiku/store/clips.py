@@ -1,0 +1,43 @@
+"""Clips of a shard as audio: from the shard's tar, or from the raw file where a clip is one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kaiku.audio.clips import ClipAudio, decode_flac
+from kaiku.audio.decode import read_mono
+from kaiku.errors import KaikuError
+from kaiku.store import digest, rows
+from kaiku.store.artefacts import SEGMENTS
+from kaiku.store.containers import Tar
+
+
+class ClipStore:
+    """The clips of one shard.
+
+    rows_path, audio_path: the segments artefact; root: the corpus' folder, for clips that are raw files themselves.
+    """
+
+    def __init__(self, rows_path: Path, audio_path: Path, root: Path):
+        self.rows = [row for row in rows.read(rows_path, SEGMENTS).to_pylist() if row["status"] == rows.STATUS_OK]
+        self.root = root
+        self._read = Tar(".flac").open(audio_path)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.rows)
+
+    def audio(self, row: dict[str, Any]) -> ClipAudio:
+        """A clip's samples, float32 mono at the recording's own rate. Raises KaikuError if a raw file is not what it was."""
+        if not row["path"]:
+            return ClipAudio(*decode_flac(bytes(self._read(row["offset"], row["size"])), row["gain_db"]))
+        path = self.root / row["path"]
+        if not path.is_file():
+            raise KaikuError(f"{path} is not there", remedy="Mount the corpus' folder, or pull what is made from it.")
+        if digest.of_file(path) != row["digest"]:
+            raise KaikuError(f"{path} changed while the workflow ran", remedy="Run again; the new content is taken then.")
+        return ClipAudio(*read_mono(path))
+
+
+def audio_key(row: dict[str, Any]) -> str:
+    """What stands for a clip's audio in keys: the digest of its bytes, and the gain that reading takes off."""
+    return f"{row['digest']} {row['gain_db']!r}"

@@ -1,0 +1,133 @@
+"""Manifests: what a corpus holds, shard by shard, as text that git can merge; rewritten only where it changed.
+
+Audio and text stand apart, so that an edited transcript touches no audio stage. Fields are tab-separated under a header
+line; tab, newline, carriage return and backslash inside a field are escaped with a backslash.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kaiku.errors import CorruptFile
+from kaiku.store import atomic
+
+FORMAT = 1
+
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
+
+AUDIO_COLUMNS = ("recording", "path", "digest", "bytes", "speaker", "language", "extras")
+TEXT_COLUMNS = ("recording", "start_s", "end_s", "text")
+
+
+@dataclass(frozen=True)
+class AudioRow:
+    """One recording: its id, its file relative to the corpus' folder, the digest of its bytes, and who speaks what."""
+
+    recording: str
+    path: str
+    digest: str
+    bytes: int
+    speaker: str
+    language: str
+    extras: dict[str, str]
+
+
+@dataclass(frozen=True)
+class TextRow:
+    """A given text of a recording; times in seconds, or None where the text is that of the whole recording."""
+
+    recording: str
+    start_s: float | None
+    end_s: float | None
+    text: str
+
+
+def audio_path(folder: Path, shard: str) -> Path:
+    """Where a shard's audio manifest stands."""
+    return folder / f"{shard}.audio.tsv"
+
+
+def text_path(folder: Path, shard: str) -> Path:
+    """Where a shard's text manifest stands."""
+    return folder / f"{shard}.text.tsv"
+
+
+def write_audio(path: Path, rows: Iterable[AudioRow]) -> bool:
+    """Write an audio manifest if it differs; True if written."""
+    lines = (
+        (r.recording, r.path, r.digest, str(r.bytes), r.speaker, r.language, json.dumps(r.extras, sort_keys=True))
+        for r in rows
+    )
+    return _write(path, AUDIO_COLUMNS, lines)
+
+
+def write_text(path: Path, rows: Iterable[TextRow]) -> bool:
+    """Write a text manifest if it differs; True if written."""
+    lines = ((r.recording, _number(r.start_s), _number(r.end_s), r.text) for r in rows)
+    return _write(path, TEXT_COLUMNS, lines)
+
+
+def read_audio(path: Path) -> list[AudioRow]:
+    """Read an audio manifest."""
+    return [
+        AudioRow(recording, file, content, int(size), speaker, language, json.loads(extras))
+        for recording, file, content, size, speaker, language, extras in _read(path, AUDIO_COLUMNS)
+    ]
+
+
+def read_text(path: Path) -> list[TextRow]:
+    """Read a text manifest."""
+    return [
+        TextRow(recording, float(start) if start else None, float(end) if end else None, text)
+        for recording, start, end, text in _read(path, TEXT_COLUMNS)
+    ]
+
+
+def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> bool:
+    texts = ["\t".join(columns)]
+    texts += ["\t".join(_escape(field) for field in line) for line in lines]
+    return atomic.write_text_if_changed(path, "\n".join(texts) + "\n")
+
+
+def _read(path: Path, columns: Sequence[str]) -> list[list[str]]:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    if lines[0].split("\t") != list(columns):
+        raise CorruptFile(
+            f"{path}: header {lines[0]!r}",
+            expected="\\t".join(columns),
+            remedy="Delete the file; the next run scans the corpus again.",
+        )
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        if not line:
+            continue
+        fields = [_unescape(field) for field in line.split("\t")]
+        if len(fields) != len(columns):
+            raise CorruptFile(
+                f"{path}, line {number}: {len(fields)} fields",
+                expected=f"{len(columns)}",
+                remedy="Delete the file; the next run scans the corpus again.",
+            )
+        rows.append(fields)
+    return rows
+
+
+def _escape(field: str) -> str:
+    if not any(c in field for c in _ESCAPES):
+        return field
+    return "".join(_ESCAPES.get(c, c) for c in field)
+
+
+def _unescape(field: str) -> str:
+    if "\\" not in field:
+        return field
+    out, characters = [], iter(field)
+    for c in characters:
+        out.append(_UNESCAPES[next(characters)] if c == "\\" else c)
+    return "".join(out)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(float(value))

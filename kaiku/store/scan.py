@@ -1,0 +1,202 @@
+"""The scan: a corpus' folder as manifests, reading only files whose size or times changed since the last one.
+
+It runs before the workflow's graph is built, never inside a job. A folder that is absent or has become empty (a machine
+that holds tokens only, a disk not mounted) freezes its manifests instead of emptying the corpus.
+"""
+
+import json
+import os
+import pickle
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kaiku.errors import KaikuError
+from kaiku.layouts import Problem, Recording
+from kaiku.progress import log, track
+from kaiku.store import atomic, code, digest, manifests
+from kaiku.store.manifests import AudioRow, TextRow
+from kaiku.store.shards import shard_name, shard_of, shards_for
+
+FORMAT = 1
+CACHE_FORMAT = 1
+LOSSY_GROWTH = {".mp3": 12, ".ogg": 20, ".opus": 20, ".webm": 20, ".m4a": 12, ".aac": 12, ".mp4": 12}
+"""How much larger a recording of this form is when it is kept as FLAC, for sizing shards; 1 where not listed."""
+
+Signature = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What a scan found: shards that hold recordings, how many there are, and what could not be made sense of."""
+
+    shards: tuple[str, ...]
+    recordings: int
+    problems: int
+    frozen: bool
+
+
+def scan(
+    root: Path,
+    folder: Path,
+    cache: Path,
+    discover: Callable[[Collection[str], Callable], Any],
+    *,
+    shards: int | None = None,
+) -> Scanned:
+    """Bring the manifests in `folder` up to date with the recordings under `root`.
+
+    discover(files, read): the layout's, yielding Recording and Problem. cache: the stat cache's file, disposable.
+    shards: number wanted at the first scan; pinned in `folder/corpus.json` from then on.
+    """
+    files = _walk(root) if root.is_dir() else {}
+    pinned = _pinned(folder)
+    if not files and pinned:
+        log(f"{root} is {'empty' if root.is_dir() else 'absent'}: its manifests stay as they are")
+        return read(folder, frozen=True)
+    if not files:
+        raise KaikuError(
+            f"{root} {'holds no files' if root.is_dir() else 'is not there'}",
+            expected="a folder of recordings",
+            remedy="Mend `path:` in the corpus' configuration, mount the disk, or give the corpus a `source:`.",
+        )
+    reader = _Reader(root, files, cache)
+    found = list(discover(files.keys(), reader.parsed))
+    recordings = sorted((f for f in found if isinstance(f, Recording)), key=lambda r: r.id)
+    problems = [f for f in found if isinstance(f, Problem)]
+    if not recordings and pinned:
+        log(f"{root} holds no recordings now: its manifests stay as they are")
+        return read(folder, frozen=True)
+    digests = reader.digests([r.path for r in recordings])
+    count = pinned or shards or shards_for(sum(_decoded_bytes(r.path, files) for r in recordings))
+    _write(folder, recordings, digests, files, count)
+    _write_problems(folder, problems)
+    atomic.write_text_if_changed(folder / "corpus.json", json.dumps({"format": FORMAT, "shards": count}) + "\n")
+    reader.save()
+    return read(folder)
+
+
+def read(folder: Path, *, frozen: bool = False) -> Scanned:
+    """What the manifests in `folder` say, without looking at any recording."""
+    names, recordings = [], 0
+    for number in range(_pinned(folder) or 0):
+        shard = shard_name(number)
+        path = manifests.audio_path(folder, shard)
+        lines = path.read_bytes().count(b"\n") - 1 if path.exists() else 0
+        if lines > 0:
+            names.append(shard)
+            recordings += lines
+    problems = folder / "problems.tsv"
+    bad = problems.read_bytes().count(b"\n") - 1 if problems.exists() else 0
+    return Scanned(tuple(names), recordings, bad, frozen)
+
+
+def read_problems(folder: Path) -> list[Problem]:
+    """Files of a corpus that its layout could not make sense of."""
+    path = folder / "problems.tsv"
+    lines = path.read_text(encoding="utf-8").split("\n")[1:] if path.exists() else []
+    return [Problem(*json.loads(line)) for line in lines if line]
+
+
+def _write(folder: Path, recordings: list[Recording], digests: dict[str, str], files: dict, count: int) -> None:
+    audio: dict[str, list[AudioRow]] = defaultdict(list)
+    texts: dict[str, list[TextRow]] = defaultdict(list)
+    for r in recordings:
+        shard = shard_of(r.id, count)
+        audio[shard].append(AudioRow(r.id, r.path, digests[r.path], files[r.path][0], r.speaker, r.language, r.extras))
+        texts[shard].extend(TextRow(r.id, span.start_s, span.end_s, span.text) for span in r.texts)
+    for number in range(count):
+        shard = shard_name(number)
+        manifests.write_audio(manifests.audio_path(folder, shard), audio[shard])
+        manifests.write_text(manifests.text_path(folder, shard), texts[shard])
+
+
+def _write_problems(folder: Path, problems: list[Problem]) -> None:
+    lines = ["# where, what, remedy as JSON"]
+    lines += [json.dumps([p.where, p.what, p.remedy], ensure_ascii=False) for p in problems]
+    atomic.write_text_if_changed(folder / "problems.tsv", "\n".join(lines) + "\n")
+
+
+def _pinned(folder: Path) -> int | None:
+    path = folder / "corpus.json"
+    if not path.exists():
+        return None
+    value = json.loads(path.read_text())
+    if value.get("format") != FORMAT:
+        raise KaikuError(f"{path}: format {value.get('format')}", expected=f"{FORMAT}", remedy="Use the Kaiku that wrote it.")
+    return value["shards"]
+
+
+def _walk(root: Path) -> dict[str, Signature]:
+    """Every file under the root but hidden ones: relative path -> (size, mtime, ctime, inode)."""
+    found: dict[str, Signature] = {}
+    waiting = [""]
+    while waiting:
+        relative = waiting.pop()
+        with os.scandir(root / relative) as entries:
+            for entry in entries:
+                name = f"{relative}/{entry.name}" if relative else entry.name
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    waiting.append(name)
+                elif entry.is_file():
+                    stat = entry.stat()
+                    found[name] = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+    return dict(sorted(found.items()))
+
+
+def _decoded_bytes(path: str, files: dict[str, Signature]) -> int:
+    return files[path][0] * LOSSY_GROWTH.get(Path(path).suffix.lower(), 1)
+
+
+class _Reader:
+    """Contents by stat: a file is opened only if its signature is not the one its digest or parsed form was made from."""
+
+    def __init__(self, root: Path, files: dict[str, Signature], cache: Path):
+        self.root, self.files, self.cache = root, files, cache
+        self.known = self._load()
+        self.used: dict[tuple[str, str], tuple[Signature, Any]] = {}
+
+    def parsed(self, path: str, parse: Callable[[bytes], Any]) -> Any:
+        """parse(bytes of the file), remembered."""
+        made_by = f"{parse.__qualname__} {code.code_digest(parse.__module__)}"
+        return self._remembered(path, made_by, lambda: parse(self._bytes(path)))
+
+    def digests(self, paths: list[str]) -> dict[str, str]:
+        """Content digest of each path; new ones are read four at a time."""
+        fresh = [p for p in paths if self._look(p, "digest") is None]
+        if fresh:
+            with ThreadPoolExecutor(4) as pool:
+                results = pool.map(lambda p: digest.of_file(self.root / p), fresh)
+                for path, value in track(zip(fresh, results), total=len(fresh), label=f"scan {self.root}", unit="file"):
+                    self.used[path, "digest"] = (self.files[path], value)
+        return {p: self._remembered(p, "digest", lambda p=p: digest.of_file(self.root / p)) for p in paths}
+
+    def save(self) -> None:
+        """Write the cache if anything in it changed."""
+        if self.used != self.known:
+            atomic.write_bytes(self.cache, pickle.dumps((CACHE_FORMAT, self.used), protocol=5))
+
+    def _remembered(self, path: str, what: str, make: Callable[[], Any]) -> Any:
+        known = self._look(path, what)
+        entry = known if known is not None else (self.files[path], make())
+        self.used[path, what] = entry
+        return entry[1]
+
+    def _look(self, path: str, what: str) -> tuple[Signature, Any] | None:
+        entry = self.used.get((path, what)) or self.known.get((path, what))
+        return entry if entry is not None and entry[0] == self.files[path] else None
+
+    def _bytes(self, path: str) -> bytes:
+        return (self.root / path).read_bytes()
+
+    def _load(self) -> dict[tuple[str, str], tuple[Signature, Any]]:
+        try:
+            version, known = pickle.loads(self.cache.read_bytes())
+        except (OSError, pickle.UnpicklingError, EOFError, ValueError, AttributeError, ImportError):
+            return {}
+        return known if version == CACHE_FORMAT else {}

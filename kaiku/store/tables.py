@@ -1,0 +1,45 @@
+"""Artefacts as data frames, for stages that look at whole tables."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from kaiku.store import rows
+from kaiku.store.artefacts import MEASURES, SEGMENTS, SELECTION, TRANSCRIPTS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def segments(path: Path) -> "pd.DataFrame":
+    """A shard's segments."""
+    return rows.read(path, SEGMENTS).to_pandas()
+
+
+def transcripts(path: Path) -> "pd.DataFrame":
+    """A shard's transcripts."""
+    return rows.read(path, TRANSCRIPTS).to_pandas()
+
+
+def measures(path: Path, fields: Iterable[str]) -> "pd.DataFrame":
+    """A shard's measures, one row per clip: clip, status (failed if any check failed), and one column per field."""
+    long = rows.read(path, MEASURES).to_pandas()
+    known = long[long["measure"].notna()]
+    wide = known.pivot(index="clip", columns="measure", values="value")
+    wide = wide.reindex(index=long["clip"].drop_duplicates(), columns=sorted(fields)).astype(float)
+    broken = long.loc[long["status"] == rows.STATUS_FAILED, "clip"]
+    wide.insert(0, "status", rows.STATUS_OK)
+    wide.loc[wide.index.isin(broken), "status"] = rows.STATUS_FAILED
+    return wide.rename_axis("clip").reset_index()
+
+
+def write_selection(path: Path, frame: "pd.DataFrame") -> None:
+    """Write a shard's decisions."""
+    rows.write(path, pa.Table.from_pandas(frame, schema=SELECTION, preserve_index=False))
+
+
+def selection(path: Path) -> "pd.DataFrame":
+    """A shard's decisions."""
+    return rows.read(path, SELECTION).to_pandas()

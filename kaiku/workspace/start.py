@@ -1,0 +1,117 @@
+"""The start of every Snakemake call: settings, lock, repaired records, fresh manifests, and the first line it prints."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import kaiku
+from kaiku import plugins
+from kaiku import settings as configuration
+from kaiku.errors import KaikuError
+from kaiku.settings import Settings, layout_settings
+from kaiku.store import atomic, scan
+from kaiku.store.scan import Scanned
+from kaiku.store.shards import shard_name
+from kaiku.workspace import lock, provenance
+
+MANIFESTS = Path("data/manifests")
+RESOLVED = Path("work/settings.json")
+UNFETCHED_SHARDS = 8
+"""Shards of a corpus that is not there yet and whose configuration names no number."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace as the rules see it. locked: this process may run jobs; scanned: by corpus."""
+
+    settings: Settings
+    scanned: Mapping[str, Scanned]
+    unfetched: tuple[str, ...]
+    locked: bool
+
+    def shards(self, corpus: str) -> list[str]:
+        """Shards of a corpus that hold recordings; all of them where the corpus is still to be fetched."""
+        if corpus in self.unfetched:
+            return [shard_name(n) for n in range(self.settings.corpora[corpus].shards or UNFETCHED_SHARDS)]
+        return list(self.scanned[corpus].shards)
+
+    def recordings(self, corpus: str) -> int:
+        """Recordings in a corpus; 0 where it is still to be fetched."""
+        return 0 if corpus in self.unfetched else self.scanned[corpus].recordings
+
+
+def start(config: dict[str, Any], *, main_process: bool) -> Workspace:
+    """Open the workspace in the current folder; the main process alone scans and repairs, and only under the lock.
+
+    Ends the process with one plain sentence where the configuration or a corpus is at fault.
+    """
+    try:
+        return _start(config, main_process)
+    except KaikuError as error:
+        raise SystemExit(f"kaiku: {error}") from None
+
+
+def scan_corpus(settings: Settings, corpus: str) -> Scanned:
+    """Bring one corpus' manifests up to date with its folder."""
+    own = settings.corpora[corpus]
+    discover = plugins.find("layouts", own.layout).discover
+    return scan.scan(
+        settings.corpus_root(corpus),
+        MANIFESTS / corpus,
+        Path("work/stat") / f"{corpus}.pickle",
+        partial(_discover, discover, layout_settings(settings, corpus)),
+        shards=own.shards,
+    )
+
+
+def _start(config: dict[str, Any], main_process: bool) -> Workspace:
+    settings = configuration.load(config)
+    used = sorted({corpus for dataset in settings.datasets.values() for corpus in dataset.corpora})
+    unfetched = tuple(corpus for corpus in used if _is_unfetched(settings, corpus))
+    locked = main_process and lock.acquire(Path("work/run.lock"))
+    if locked:
+        provenance.repair_hidden_failures()
+        atomic.write_text_if_changed(RESOLVED, json.dumps(settings.model_dump(mode="json"), indent=1) + "\n")
+    look = partial(scan_corpus, settings) if locked else _as_it_stands
+    scanned = {corpus: look(corpus) for corpus in used if corpus not in unfetched}
+    if main_process:
+        _check_bases(settings)
+        _say(settings, scanned, unfetched)
+    return Workspace(settings, scanned, unfetched, locked)
+
+
+def _as_it_stands(corpus: str) -> Scanned:
+    return scan.read(MANIFESTS / corpus)
+
+
+def _discover(discover: Any, options: Any, files: Any, read: Any) -> Any:
+    return discover(files, read, options)
+
+
+def _is_unfetched(settings: Settings, corpus: str) -> bool:
+    absent = not settings.corpus_root(corpus).exists()
+    return absent and settings.corpora[corpus].source is not None and not (MANIFESTS / corpus / "corpus.json").exists()
+
+
+def _check_bases(settings: Settings) -> None:
+    """A base that is given by path must be there: Snakemake says "nothing to be done" of a missing leaf."""
+    for name, base in settings.bases.items():
+        if base.source is None and not settings.base_root(name).is_dir():
+            raise KaikuError(
+                f"bases.{name}: {settings.base_root(name)} is not there",
+                expected="a folder with the checkpoint",
+                remedy="Mend `path:`, or give the base a `source:`.",
+            )
+
+
+def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[str, ...]) -> None:
+    corpora = [f"{name} ({found.recordings} recordings)" for name, found in scanned.items()]
+    corpora += [f"{name} (to be fetched)" for name in unfetched]
+    print(f"kaiku {kaiku.__version__}: system {settings.system}; corpora {', '.join(corpora) or 'none'}", file=sys.stderr)
+    for name, found in scanned.items():
+        if found.problems:
+            print(f"  {name}: {found.problems} files or rows have problems: {MANIFESTS / name}/problems.tsv", file=sys.stderr)

@@ -1,0 +1,103 @@
+"""What the rules share: the workspace, its names, and look-ups. No rule stands here."""
+
+import sys
+from functools import cache
+
+from kaiku import stages
+from kaiku.loading import base_folder, codec_folder
+from kaiku.selection import FEW_RECORDINGS
+from kaiku.workspace.start import start
+
+WORKSPACE = start(config, main_process=workflow.is_main_process)
+SETTINGS = WORKSPACE.settings
+PYTHON = sys.executable
+
+
+wildcard_constraints:
+    corpus="[a-z0-9-]+",
+    shard="[0-9]+",
+    asr="[a-z0-9-]+",
+    dataset="[a-z0-9-]+",
+    codec="[a-z0-9-]+",
+    run="[a-z0-9-]+",
+
+
+def program(name, arguments):
+    """Shell text of a rule: the program of its name, its output in the log, its progress on the screen as well."""
+    return (
+        "KAIKU_SCREEN=3 {PYTHON} -m workflow_scripts."
+        + name
+        + " --log {log:q} "
+        + arguments
+        + " 3>&2 > {log:q} 2>&1"
+    )
+
+
+def shards_of(pattern, corpora, **names):
+    """Paths of an artefact for every shard of some corpora."""
+    return [pattern.format(corpus=c, shard=s, **names) for c in corpora for s in WORKSPACE.shards(c)]
+
+
+def selections_of(dataset):
+    """The selection of a dataset, shard by shard."""
+    pattern = "data/selection/{dataset}/{corpus}/{shard}.parquet"
+    return shards_of(pattern, SETTINGS.datasets[dataset].corpora, dataset=dataset)
+
+
+def all_selections():
+    """The selections of all datasets."""
+    return [path for dataset in SETTINGS.datasets for path in selections_of(dataset)]
+
+
+def packs_of(run, split):
+    """The packs of a run's dataset and codec for one split."""
+    own = SETTINGS.runs[run]
+    pattern = "data/protos/{dataset}/{codec}/{split}/{corpus}-{shard}.protos"
+    corpora = SETTINGS.datasets[own.dataset].corpora
+    return shards_of(pattern, corpora, dataset=own.dataset, codec=own.codec, split=split)
+
+
+def codec_weights(codec):
+    """Files whose change makes a codec's tokens stale: not its decoder where it is fitted here."""
+    own = SETTINGS.codecs[codec]
+    return f"models/codecs/{codec}/encoder.safetensors" if own.dataset else base_files(own.base)
+
+
+def codec_whole(codec):
+    """All of a codec: what speaking with it depends on."""
+    own = SETTINGS.codecs[codec]
+    names = ("encoder.safetensors", "decoder.safetensors", "config.json", "metrics.json")
+    return [f"models/codecs/{codec}/{name}" for name in names] if own.dataset else base_files(own.base)
+
+
+def base_files(base):
+    """What stands for a base model as an input: its fetch, or the files of its folder."""
+    if SETTINGS.bases[base].source and not SETTINGS.bases[base].path:
+        return f"models/base/{base}/fetched.json"
+    root = SETTINGS.base_root(base)
+    return sorted(str(p) for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
+
+
+def run_base(run):
+    """What a run starts from, as inputs: another run's model, a base model, or nothing."""
+    base = SETTINGS.runs[run].base
+    if base is None:
+        return []
+    return f"models/{base}/merged" if base in SETTINGS.runs else base_files(base)
+
+
+def base_option(run):
+    """The base's folder as a program's option."""
+    folder = base_folder(SETTINGS, run)
+    return f"--base {folder}" if folder else ""
+
+
+@cache
+def key(stage, *names):
+    """The one canonical text of everything but a stage's inputs that its result depends on."""
+    return getattr(stages, stage)(SETTINGS, *names).text()
+
+
+def recordings_told(corpus):
+    """Recordings of a corpus as far as they matter to its split: above FEW_RECORDINGS all numbers are one."""
+    return min(WORKSPACE.recordings(corpus) or FEW_RECORDINGS + 1, FEW_RECORDINGS + 1)

@@ -1,0 +1,83 @@
+"""From recordings to clips, texts and measures.
+
+Needs: manifests (written before the graph is built) and the recordings they name.
+Makes: data/segments, data/transcripts, data/measures; one job per shard, one computation per new item.
+"""
+
+
+rule segment_recordings:
+    """Cut recordings into clips at pauses; clips that are cut already pass through."""
+    input:
+        manifest="data/manifests/{corpus}/{shard}.audio.tsv",
+    output:
+        rows="data/segments/{corpus}/{shard}.parquet",
+        audio="data/segments/{corpus}/{shard}.tar",
+    params:
+        key=lambda w: key("segment", w.corpus),
+    log:
+        "logs/segment_recordings/{corpus}-{shard}.log",
+    benchmark:
+        "logs/segment_recordings/{corpus}-{shard}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=1000,
+    shell:
+        program(
+            "segment_recordings",
+            "--corpus {wildcards.corpus} --manifest {input.manifest:q} --rows {output.rows:q} --audio {output.audio:q}"
+            " --carry work/carry/segment/{wildcards.corpus}/{wildcards.shard}",
+        )
+
+
+rule transcribe_segments:
+    """Give each clip its text: the one that came with it, or what a recogniser hears."""
+    input:
+        segments="data/segments/{corpus}/{shard}.parquet",
+        audio="data/segments/{corpus}/{shard}.tar",
+        texts="data/manifests/{corpus}/{shard}.text.tsv",
+        model=lambda w: base_files(SETTINGS.asr[w.asr].model) if SETTINGS.asr[w.asr].model else [],
+    output:
+        rows="data/transcripts/{asr}/{corpus}/{shard}.parquet",
+    params:
+        key=lambda w: key("transcribe", w.asr),
+    log:
+        "logs/transcribe_segments/{asr}-{corpus}-{shard}.log",
+    benchmark:
+        "logs/transcribe_segments/{asr}-{corpus}-{shard}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=2000,
+    shell:
+        program(
+            "transcribe_segments",
+            "--asr {wildcards.asr} --corpus {wildcards.corpus} --segments {input.segments:q} --audio {input.audio:q}"
+            " --texts {input.texts:q} --rows {output.rows:q}"
+            " --carry work/carry/transcribe/{wildcards.asr}/{wildcards.corpus}/{wildcards.shard}",
+        )
+
+
+rule measure_segments:
+    """Measure each clip with every check that has not seen it: facts, no decisions."""
+    input:
+        segments="data/segments/{corpus}/{shard}.parquet",
+        audio="data/segments/{corpus}/{shard}.tar",
+    output:
+        rows="data/measures/{corpus}/{shard}.parquet",
+    params:
+        key=lambda w: stages.measures(SETTINGS),
+    log:
+        "logs/measure_segments/{corpus}-{shard}.log",
+    benchmark:
+        "logs/measure_segments/{corpus}-{shard}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=1000,
+    shell:
+        program(
+            "measure_segments",
+            "--corpus {wildcards.corpus} --segments {input.segments:q} --audio {input.audio:q} --rows {output.rows:q}"
+            " --carry work/carry/measure/{wildcards.corpus}/{wildcards.shard}",
+        )

@@ -1,0 +1,32 @@
+"""From facts to decisions: which clips a dataset takes.
+
+Needs: segments, transcripts, measures.
+Makes: data/selection, with a reason for every clip that is left out. A changed threshold runs this and what follows.
+"""
+
+
+rule select_segments:
+    """Decide which clips a dataset takes, why not the others, and into which split each goes."""
+    input:
+        segments="data/segments/{corpus}/{shard}.parquet",
+        transcripts=lambda w: f"data/transcripts/{SETTINGS.datasets[w.dataset].asr}/{w.corpus}/{w.shard}.parquet",
+        measures="data/measures/{corpus}/{shard}.parquet",
+    output:
+        rows="data/selection/{dataset}/{corpus}/{shard}.parquet",
+    params:
+        key=lambda w: f"{key('select', w.dataset)} recordings={recordings_told(w.corpus)}",
+        recordings=lambda w: recordings_told(w.corpus),
+    log:
+        "logs/select_segments/{dataset}-{corpus}-{shard}.log",
+    benchmark:
+        "logs/select_segments/{dataset}-{corpus}-{shard}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=1000,
+    shell:
+        program(
+            "select_segments",
+            "--dataset {wildcards.dataset} --segments {input.segments:q} --transcripts {input.transcripts:q}"
+            " --measures {input.measures:q} --recordings {params.recordings} --rows {output.rows:q}",
+        )

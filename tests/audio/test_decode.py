@@ -1,0 +1,185 @@
+"""Decoding: every format streams what it reads whole, and a damaged file is refused with what was found."""
+
+import numpy as np
+import pytest
+
+from kaiku.audio.decode import mono, open_audio, probe, read_mono
+from kaiku.audio.decoders import BLOCK, LibavDecoder, SndfileDecoder
+from kaiku.errors import DecodeError
+
+FORMATS = {
+    "a.wav": {"subtype": "PCM_16"},
+    "b.wav": {"subtype": "FLOAT"},
+    "a.flac": {"subtype": "PCM_24"},
+    "a.aiff": {},
+    "vorbis.ogg": {"subtype": "VORBIS"},
+    "opus.ogg": {"subtype": "OPUS"},
+    "a.mp3": {},
+    "a.m4a": {"codec": "aac", "container": "ipod"},
+    "alac.m4a": {"codec": "alac", "container": "ipod"},
+    "a.aac": {"codec": "aac", "container": "adts"},
+    "a.webm": {"codec": "libopus", "container": "webm"},
+}
+EXACT = {"a.wav": 1 / 32768, "b.wav": 0, "a.flac": 1 / (1 << 23), "a.aiff": 1 / 32768}
+BITS = {"b.wav": 24, "a.flac": 24, "alac.m4a": 24}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_streams_what_it_reads_whole(name, tone, write):
+    path = write(name, tone, **FORMATS[name])
+    with open_audio(path) as audio:
+        assert (audio.sample_rate, audio.channels, audio.bits) == (48_000, 2, BITS.get(name, 16))
+        blocks = list(audio.blocks())
+    assert all(block.dtype == np.float32 and block.shape[1] == 2 for block in blocks)
+    assert [len(block) for block in blocks[:-1]] == [BLOCK] * 2
+    samples, sample_rate = read_mono(path)
+    assert sample_rate == 48_000
+    assert samples.dtype == np.float32
+    assert np.array_equal(samples, np.concatenate([mono(block) for block in blocks]))
+    assert np.array_equal(samples, read_mono(path)[0])
+    assert abs(len(samples) - len(tone)) <= 0.05 * 48_000  # encoder delay and padding
+    assert abs(probe(path).duration_s - 3) < 0.1
+    spectrum = np.abs(np.fft.rfft(samples))
+    assert abs(np.argmax(spectrum) * 48_000 / len(samples) - 330) < 1
+    if name in EXACT:
+        assert np.abs(samples - mono(tone)).max() <= EXACT[name]
+
+
+def test_content_decides_and_not_the_suffix(tone, write):
+    flac = write("a.flac", tone)
+    renamed = flac.rename(flac.with_name("a.mp3"))
+    assert isinstance(open_audio(renamed)._decoder, SndfileDecoder)
+    mp3 = write("b.mp3", tone)
+    assert isinstance(open_audio(mp3.rename(mp3.with_name("b.wav")))._decoder, LibavDecoder)
+
+
+def test_peaks_above_full_scale_are_kept(write):
+    path = write("loud.wav", np.array([0.5, 1.36, -1.5], np.float32), subtype="FLOAT")
+    assert read_mono(path)[0].tolist() == [0.5, np.float32(1.36), -1.5]
+
+
+def test_mono_is_the_mean_of_any_number_of_channels():
+    block = np.array([[1, 2, 6], [0, 0, 3]], np.float32)
+    assert mono(block).tolist() == [3, 1]
+    assert mono(block[:, :2]).tolist() == [1.5, 0]
+    assert mono(block[:, :1]).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.mp3", "a.m4a", "a.webm"])
+def test_a_file_cut_in_half_is_refused(name, tone, write):
+    path = write(name, tone, **FORMATS[name])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DecodeError, match=name):
+        read_mono(path)
+
+
+def test_a_cut_off_file_tells_both_lengths(tone, write):
+    path = write("a.wav", tone, subtype="PCM_16")
+    path.write_bytes(path.read_bytes()[: 44 + 4 * 48_000])
+    with pytest.raises(DecodeError, match=r"48000 samples of the 14[34]\d\d\d .*3\.00 s of audio, found 1\.00 s"):
+        read_mono(path)
+
+
+def test_a_wav_whose_writer_could_not_know_its_length_is_whole(tone, write):
+    path = write("a.wav", tone)
+    data = bytearray(path.read_bytes())
+    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    assert len(read_mono(path)[0]) == len(tone)
+
+
+def test_a_flac_that_does_not_state_its_length_is_read_to_its_end(tone, write):
+    path = write("a.flac", tone)
+    whole = read_mono(path)[0]
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # the 36 bits of total samples in STREAMINFO
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    assert probe(path).frames == len(tone)
+    assert np.array_equal(read_mono(path)[0], whole)
+
+
+def test_joined_mp3s_are_read_to_the_last(tone, write):
+    one, two = write("1.mp3", tone), write("2.mp3", tone[:48_000])
+    one.write_bytes(one.read_bytes() + two.read_bytes())
+    assert len(read_mono(one)[0]) >= 4 * 48_000
+
+
+def test_an_mp3_without_length_tag_is_read_to_its_end(tone, write):
+    path = write("a.mp3", tone, codec="libmp3lame", container="mp3", write_xing="0")
+    assert open_audio(path).stated_frames is None
+    assert len(read_mono(path)[0]) >= len(tone)
+    tagged = write("b.mp3", tone, codec="libmp3lame", container="mp3")
+    assert abs(open_audio(tagged).stated_frames - len(tone)) <= 3 * 1152
+
+
+def test_joined_oggs_are_read_to_the_last(tone, write):
+    one, two = write("1.ogg", tone), write("2.ogg", tone[:48_000])
+    one.write_bytes(one.read_bytes() + two.read_bytes())
+    assert abs(len(read_mono(one)[0]) - 4 * 48_000) <= 4096
+
+
+def test_rubbish_behind_the_sound_is_let_pass_and_within_it_is_not(tone, write):
+    path = write("a.mp3", tone, codec="libmp3lame", container="mp3", write_xing="0")
+    whole, data = len(read_mono(path)[0]), path.read_bytes()
+    path.write_bytes(data + bytes(5000))
+    assert len(read_mono(path)[0]) == whole
+    path.write_bytes(data + bytes(5000) + data)
+    with pytest.raises(DecodeError, match=r"damaged at .* with sound going on behind"):
+        read_mono(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "0 bytes"),
+        (b"no sound here " * 99, "Invalid data"),
+        (b"RIFF\x24\0\0\0WAVE", "malformed|Invalid|Error|0 samples"),
+    ],
+)
+def test_what_is_no_audio_is_refused(data, said, tmp_path):
+    path = tmp_path / "x.wav"
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match=said) as refused:
+        read_mono(path)
+    assert str(path) in str(refused.value)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(DecodeError, match="no such file"):
+        open_audio(tmp_path / "x.wav")
+
+
+def test_a_file_of_zero_samples_is_refused(write):
+    with pytest.raises(DecodeError, match="0 samples"):
+        read_mono(write("a.wav", np.zeros(0, np.float32)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_are_refused_with_their_place(value, tone, write):
+    tone[100_000, 1] = value
+    with pytest.raises(DecodeError, match=r"sample 100000 \(2\.083 s\)"):
+        read_mono(write("a.wav", tone, subtype="FLOAT"))
+
+
+def test_a_video_without_sound_is_refused(tmp_path):
+    import av
+
+    path = tmp_path / "x.mp4"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=5)
+        stream.width = stream.height = 16
+        stream.pix_fmt = "yuv420p"
+        for _ in range(3):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")))
+        file.mux(stream.encode(None))
+    with pytest.raises(DecodeError, match="no audio stream"):
+        open_audio(path)
+
+
+def test_a_playlist_is_not_followed(tmp_path, write, tone):
+    target = write("a.aac", tone, codec="aac", container="adts")
+    playlist = tmp_path / "x.m3u8"
+    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{target}\n#EXT-X-ENDLIST\n")
+    with pytest.raises(DecodeError):
+        open_audio(playlist)

@@ -1,0 +1,387 @@
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from kaiku.errors import KaikuError, SettingsError
+from kaiku.selection import COLUMNS, Bounds, DatasetSettings, SplitSettings, account, decide
+from kaiku.strict import key_params
+
+MANY = 1000
+
+
+def settings(**values):
+    return DatasetSettings(corpora=("c",), **{"split": {"val": 0.0}, **values})
+
+
+def corpus(recordings, *, cut=((0, 2), (2.5, 4), (5, 9.5)), length_s=10.0, speaker="s"):
+    """Segments, transcripts and measures of some recordings, each cut the same way."""
+    segments = pd.DataFrame(
+        [
+            {
+                "item": r,
+                "key": "k",
+                "status": "ok",
+                "error": None,
+                "clip": f"{r}-{i}",
+                "recording": r,
+                "start_s": float(a),
+                "end_s": float(b),
+                "recording_s": length_s,
+                "speaker": speaker,
+                "language": "fi",
+            }
+            for r in recordings
+            for i, (a, b) in enumerate(cut)
+        ]
+    )
+    clips = segments["clip"]
+    transcripts = pd.DataFrame(
+        {"clip": clips, "status": "ok", "error": None, "text_raw": "Raaka – " + clips, "text": "teksti " + clips}
+    ).assign(confidence=0.9)
+    measures = pd.DataFrame({"clip": clips, "status": "ok", "snr_db": 30.0, "hum_db": np.nan})
+    return segments, transcripts, measures
+
+
+def whole(recording, status, recording_s):
+    """The segments row of a recording that gave no clip."""
+    nothing = dict.fromkeys(("clip", "start_s", "end_s", "error"))
+    row = {"item": recording, "key": "k", "status": status, "recording": recording, "recording_s": recording_s}
+    return {**nothing, **row, "speaker": "s", "language": "fi"}
+
+
+def reasons(frame):
+    return dict(zip(frame["clip"].fillna(frame["recording"]), frame["reason"]))
+
+
+def test_everything_is_kept_where_nothing_is_asked():
+    tables = corpus(["a", "b"])
+    frame = decide(*tables, settings(), recordings_total=MANY)
+    assert tuple(frame.columns) == COLUMNS and len(frame) == 6
+    assert frame["kept"].all() and set(frame["reason"]) == {""} and set(frame["split"]) == {"train"}
+    assert list(frame["clip"]) == list(tables[0]["clip"])
+    assert list(frame["duration_s"]) == [2.0, 1.5, 4.5] * 2
+    assert frame["text"][0] == "teksti a-0"
+
+
+def test_raw_text():
+    frame = decide(*corpus(["a"]), settings(text="raw"), recordings_total=MANY)
+    assert frame["text"][0] == "Raaka – a-0"
+
+
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        ({"duration_s": [2, 4.5]}, ["", "duration_s_low", ""]),  # ends included
+        ({"duration_s": [None, 2]}, ["", "", "duration_s_high"]),
+        ({"duration_s": {"min": 4.5}}, ["duration_s_low", "duration_s_low", ""]),
+        ({"snr_db": [20, None]}, ["snr_db_low", "", ""]),
+        ({"confidence": [0.5, 1]}, ["", "", "confidence_low"]),
+        ({"hum_db": {"max": 12}}, ["", "hum_db_high", ""]),  # not measured in the others
+        ({"hum_db": {"max": 12, "required": True}}, ["hum_db_not_measurable", "hum_db_high", "hum_db_not_measurable"]),
+        ({"hum_db": {"required": True}}, ["hum_db_not_measurable", "", "hum_db_not_measurable"]),
+        ({"snr_db": [20, 50], "duration_s": [3, 9]}, ["duration_s_low", "duration_s_low", ""]),  # in alphabetical order
+    ],
+)
+def test_bounds(select, expected):
+    segments, transcripts, measures = corpus(["a"])
+    measures["snr_db"], measures["hum_db"] = [10.0, 30.0, np.nan], [np.nan, 20.0, np.nan]
+    transcripts["confidence"] = [0.5, np.nan, 0.4]
+    frame = decide(segments, transcripts, measures, settings(select=select), recordings_total=MANY)
+    assert list(frame["reason"]) == expected
+    assert list(frame["kept"]) == [reason == "" for reason in expected]
+    assert all(not text for text in frame["text"][~frame["kept"]]) and set(frame["split"][~frame["kept"]]) <= {""}
+
+
+def test_order_of_bounds_in_the_configuration_does_not_matter():
+    bounds = {"snr_db": Bounds(min=99), "duration_s": Bounds(min=99)}
+    frames = [
+        decide(*corpus(["a"]), settings(select=dict(order)), recordings_total=MANY)
+        for order in (bounds.items(), reversed(bounds.items()))
+    ]
+    pd.testing.assert_frame_equal(*frames)
+
+
+def test_first_reason_wins():
+    segments, transcripts, measures = corpus(["a", "b"])
+    segments = pd.concat([segments, pd.DataFrame([whole("c", "empty", 7.0), whole("d", "failed", None)])])
+    transcripts.loc[0, "status"] = "failed"
+    transcripts.loc[[0, 1], "text"] = None
+    transcripts.loc[2, "text"] = "  "
+    measures.loc[[0, 1, 3], "status"] = "failed"
+    measures.loc[[0, 1, 3], "snr_db"] = np.nan
+    measures.loc[4, "snr_db"] = 1.0
+    asked = settings(select={"snr_db": {"min": 20, "required": True}})
+    assert reasons(decide(segments, transcripts, measures, asked, recordings_total=MANY)) == {
+        "a-0": "failed:transcribe",
+        "a-1": "no_text",
+        "a-2": "no_text",
+        "b-0": "failed:measure",
+        "b-1": "snr_db_low",
+        "b-2": "",
+        "c": "no_clip",
+        "d": "failed:segment",
+    }
+
+
+def test_a_failed_stage_counts_only_where_it_is_asked():
+    segments, transcripts, measures = corpus(["a"])
+    measures["status"], transcripts["status"], transcripts["text"] = "failed", "failed", None
+    free = settings(require_text=False, select={"duration_s": [2, None]})
+    frame = decide(segments, transcripts, measures, free, recordings_total=MANY)
+    assert list(frame["reason"]) == ["", "duration_s_low", ""] and set(frame["text"]) == {""}
+    unsure = settings(require_text=False, select={"confidence": [0.1, None]})
+    assert set(decide(segments, transcripts, measures, unsure, recordings_total=MANY)["reason"]) == {
+        "failed:transcribe"
+    }
+
+
+def test_rows_of_the_tables_are_found_by_clip_not_by_place():
+    segments, transcripts, measures = corpus(["a", "b"])
+    measures["snr_db"] = [1.0, 30, 30, 30, 30, 1.0]
+    asked = settings(select={"snr_db": [20, None]})
+    expected = decide(segments, transcripts, measures, asked, recordings_total=MANY)
+    mixed = decide(segments, transcripts[::-1], measures.sample(frac=1, random_state=1), asked, recordings_total=MANY)
+    pd.testing.assert_frame_equal(mixed, expected)
+    assert list(expected["kept"]) == [False, True, True, True, True, False]
+
+
+def test_inputs_stay_as_they_are():
+    tables = corpus(["a"])
+    copies = [table.copy() for table in tables]
+    decide(*tables, settings(select={"snr_db": [99, None]}), recordings_total=1)
+    for table, copy in zip(tables, copies):
+        pd.testing.assert_frame_equal(table, copy)
+
+
+def test_an_unknown_measure_is_named_with_the_nearest():
+    with pytest.raises(SettingsError, match=r"select\.snr_bd.*Did you mean snr_db\?"):
+        decide(*corpus(["a"]), settings(select={"snr_bd": [1, 2]}), recordings_total=MANY)
+    with pytest.raises(SettingsError, match=r"select\.status"):
+        decide(*corpus(["a"]), settings(select={"status": [1, 2]}), recordings_total=MANY)
+
+
+def test_tables_that_do_not_fit_are_refused():
+    segments, transcripts, measures = corpus(["a"])
+    with pytest.raises(KaikuError, match="transcripts: no row for 1 of 3 clips, the first of them a-1"):
+        decide(segments, transcripts.drop(index=1), measures, settings(), recordings_total=MANY)
+    with pytest.raises(KaikuError, match="measures: clip a-2 stands there twice"):
+        twice = pd.concat([measures, measures[2:]])
+        decide(segments, transcripts, twice, settings(), recordings_total=MANY)
+
+
+def test_an_empty_shard():
+    segments, transcripts, measures = corpus(["a"])
+    frame = decide(segments[:0], transcripts[:0], measures[:0], settings(select={"snr_db": [1, 2]}), recordings_total=0)
+    assert tuple(frame.columns) == COLUMNS and len(frame) == 0
+    assert account(frame)["source"] == {"seconds": 0.0, "clips": 0}
+
+
+def test_a_shard_without_any_clip_as_read_from_parquet():
+    text, number = pa.string(), pa.float64()
+    clip_columns = [("clip", text), ("status", text), ("error", text)]
+    segments = pa.schema([(name, number if name.endswith("_s") else text) for name in (*whole("x", "", 0.0),)])
+    rows = [whole("x", "failed", None), whole("y", "empty", 4.0)]
+    frame = decide(
+        pa.Table.from_pylist(rows, segments).to_pandas(),
+        pa.schema([*clip_columns, ("text_raw", text), ("text", text), ("confidence", number)])
+        .empty_table()
+        .to_pandas(),
+        pa.schema([*clip_columns, ("snr_db", number)]).empty_table().to_pandas(),
+        settings(select={"snr_db": [1, 2]}, split={"val": 0.2}),
+        recordings_total=2,
+    )
+    assert list(frame["reason"]) == ["failed:segment", "no_clip"]
+    assert list(frame["duration_s"]) == [0.0, 4.0] and set(frame["text"]) == {""}
+
+
+# Splits
+
+
+def split_of(names, recordings_total=MANY, by="recording", **split):
+    segments, transcripts, measures = corpus(names)
+    frame = decide(
+        segments, transcripts, measures, settings(split={"by": by, **split}), recordings_total=recordings_total
+    )
+    return dict(zip(frame["clip"], frame["split"]))
+
+
+NAMES = [f"r{i}" for i in range(1000)]
+
+
+def test_shares_by_recording_and_no_recording_in_two_splits():
+    split = split_of(NAMES, val=0.1, test=0.2)
+    by_recording = {name: {split[f"{name}-{i}"] for i in range(3)} for name in NAMES}
+    assert all(len(splits) == 1 for splits in by_recording.values())
+    counts = pd.Series([s for splits in by_recording.values() for s in splits]).value_counts()
+    assert 70 <= counts["val"] <= 130 and 160 <= counts["test"] <= 240 and counts.sum() == 1000
+
+
+def test_a_split_stays_when_the_corpus_grows_or_is_looked_at_in_shards():
+    all_at_once = split_of(NAMES, val=0.1, test=0.2)
+    part = split_of(NAMES[500:503], val=0.1, test=0.2)
+    assert part == {clip: all_at_once[clip] for clip in part}
+
+
+def test_another_share_of_one_split_moves_nothing_of_the_other():
+    small, large = split_of(NAMES, val=0.1, test=0.1), split_of(NAMES, val=0.1, test=0.4)
+    assert {c for c, s in small.items() if s == "val"} == {c for c, s in large.items() if s == "val"}
+    assert {c for c, s in small.items() if s == "test"} < {c for c, s in large.items() if s == "test"}
+
+
+def test_the_split_of_these_names_is_what_it_always_was():
+    """Another hash would silently train on what was held out."""
+    split = split_of(NAMES, val=0.1, test=0.1)
+    assert [n for n in NAMES[:40] if split[f"{n}-0"] == "val"] == ["r3", "r4", "r14", "r15", "r25", "r30"]
+    assert [n for n in NAMES[:40] if split[f"{n}-0"] == "test"] == ["r2", "r12", "r27", "r31"]
+
+
+def test_salt_draws_another_split():
+    assert split_of(NAMES, val=0.2) != split_of(NAMES, val=0.2, salt="again")
+
+
+def test_by_speaker_and_by_clip():
+    segments, transcripts, measures = corpus(NAMES[:200])
+    segments["speaker"] = [f"s{i % 7}" for i in range(len(segments))]
+    by_speaker = settings(split={"by": "speaker", "val": 0.4})
+    frame = decide(segments, transcripts, measures, by_speaker, recordings_total=2)
+    assert (frame.groupby("speaker")["split"].nunique() == 1).all() and set(frame["split"]) == {"train", "val"}
+    frame = decide(segments, transcripts, measures, settings(split={"by": "clip", "val": 0.4}), recordings_total=MANY)
+    assert (frame.groupby("recording")["split"].nunique() == 2).any()
+
+
+def test_patterns_win_over_shares():
+    names = ["talk--a", "talk--b", "book--a", "book--b"]
+    split = split_of(names, recordings_total=4, val=("*--a",), test=("book--*",))
+    assert {name: split[f"{name}-0"] for name in names} == {
+        "talk--a": "val",
+        "talk--b": "train",
+        "book--a": "test",
+        "book--b": "test",
+    }
+    assert "gap" not in split.values() and "" not in split.values()
+    mixed = split_of(NAMES, val=("r7",), test=0.3)
+    assert mixed["r7-0"] == "val" and [c for c, s in mixed.items() if s == "val"] == ["r7-0", "r7-1", "r7-2"]
+
+
+def blocks(cut, length_s=100.0, **split):
+    segments, transcripts, measures = corpus(["a"], cut=cut, length_s=length_s)
+    frame = decide(segments, transcripts, measures, settings(split=split), recordings_total=5)
+    assert all(frame["reason"].eq("split_gap") == ~frame["kept"])
+    return ["gap" if reason else split for split, reason in zip(frame["split"], frame["reason"])]
+
+
+def test_few_recordings_are_cut_into_blocks():
+    seconds = [(i, i + 1) for i in range(100)]
+    assert blocks(seconds, val=0.1) == ["train"] * 90 + ["gap"] + ["val"] * 9
+    assert blocks(seconds, val=0.1, test=0.2) == ["train"] * 70 + ["gap"] + ["val"] * 9 + ["gap"] + ["test"] * 19
+    assert blocks(seconds, val=0.0, test=0.2) == ["train"] * 80 + ["gap"] + ["test"] * 19
+    assert blocks(seconds, val=0.0) == ["train"] * 100
+
+
+def test_blocks_go_by_time_not_by_count():
+    assert blocks([(0, 60), (60, 62), (62, 64), (64, 70), (70, 100)], val=0.3) == ["train"] * 3 + ["gap", "val"]
+
+
+def test_a_border_in_a_long_last_clip_still_holds_something_out():
+    assert blocks([(0, 1), (1, 2), (2, 100)], val=0.05) == ["train", "gap", "val"]
+
+
+@pytest.mark.parametrize("clips", [1, 2])
+def test_too_short_to_divide_is_all_train(clips):
+    assert blocks([(i, i + 1) for i in range(clips)], val=0.5) == ["train"] * clips
+
+
+def test_blocks_do_not_depend_on_order_shard_or_thresholds():
+    segments, transcripts, measures = corpus(["a", "b"], cut=[(i, i + 1) for i in range(20)], length_s=20.0)
+    held = settings(split={"val": 0.2})
+    frame = decide(segments, transcripts, measures, held, recordings_total=2)
+    expected = frame.set_index("clip")[["split", "reason"]]
+    mixed = decide(segments.sample(frac=1, random_state=3), transcripts, measures, held, recordings_total=2)
+    pd.testing.assert_frame_equal(mixed.set_index("clip").loc[expected.index][["split", "reason"]], expected)
+    alone = decide(segments[20:], transcripts, measures, held, recordings_total=2)
+    pd.testing.assert_frame_equal(alone.set_index("clip")[["split", "reason"]], expected[20:])
+    measures.loc[::3, "snr_db"] = 0.0
+    strict = settings(split={"val": 0.2}, select={"snr_db": [1, None]})
+    kept = decide(segments, transcripts, measures, strict, recordings_total=2).set_index("clip")
+    kept = kept[kept["kept"]]
+    pd.testing.assert_series_equal(kept["split"], expected["split"][kept.index])
+
+
+def test_six_recordings_are_drawn_whole():
+    names = NAMES[:6]
+    split = split_of(names, recordings_total=6, val=0.4)
+    assert all(len({split[f"{n}-{i}"] for i in range(3)}) == 1 for n in names)
+    assert "gap" not in split.values()
+
+
+# Accounts
+
+
+def test_sums_balance():
+    segments, transcripts, measures = corpus([f"r{i}" for i in range(5)])
+    segments = pd.concat([segments, pd.DataFrame([whole("x", "empty", 7.0), whole("y", "failed", 3.0)])])
+    measures["snr_db"] = [10.0, 30, 30] * 5
+    transcripts.loc[[1, 2], "text"] = ""
+    asked = settings(select={"snr_db": [20, None], "duration_s": [None, 4]}, split={"val": 0.3})
+    frame = decide(segments, transcripts, measures, asked, recordings_total=MANY)
+    sums = account(frame)
+    assert sums["source"] == {"seconds": 5 * 10.0 + 7.0 + 3.0, "clips": 15}
+    assert sums["dropped"] == {
+        "duration_s_high": {"seconds": 4 * 4.5, "clips": 4},
+        "failed:segment": {"seconds": 3.0, "clips": 0},
+        "no_clip": {"seconds": 7.0, "clips": 0},
+        "no_text": {"seconds": 1.5 + 4.5, "clips": 2},
+        "snr_db_low": {"seconds": 5 * 2.0, "clips": 5},
+    }
+    assert sums["kept"] == {"seconds": 4 * 1.5, "clips": 4}
+    assert sums["outside"] == {"seconds": 5 * (10.0 - 8.0), "clips": 0}
+    parts = [sums["kept"], sums["outside"], *sums["dropped"].values()]
+    assert sum(p["seconds"] for p in parts) == sums["source"]["seconds"]
+    assert sum(p["clips"] for p in parts) == sums["source"]["clips"]
+    assert sum(p["seconds"] for p in sums["splits"].values()) == sums["kept"]["seconds"]
+    assert sum(p["clips"] for p in sums["splits"].values()) == sums["kept"]["clips"]
+
+
+def test_accounts_of_joined_shards():
+    one, two = (decide(*corpus(names), settings(), recordings_total=MANY) for names in (["a", "b"], ["c"]))
+    both = decide(*corpus(["a", "b", "c"]), settings(), recordings_total=MANY)
+    assert account(pd.concat([one, two])) == account(both)
+
+
+# Settings
+
+
+def test_both_forms_of_a_range_are_one():
+    short, long = Bounds.model_validate([1, None]), Bounds.model_validate({"min": 1})
+    assert short == long and key_params(short) == {"min": 1.0, "max": None, "required": False}
+
+
+@pytest.mark.parametrize("value", [[1], [1, 2, 3], [2, 1], [None, None], {}, {"mni": 1}, "1..2", [float("nan"), 1]])
+def test_a_range_that_means_nothing_is_refused(value):
+    with pytest.raises(ValidationError):
+        Bounds.model_validate(value)
+
+
+@pytest.mark.parametrize(
+    "split", [{"val": 1.0}, {"val": 0.6, "test": 0.5}, {"val": -0.1}, {"by": "file"}, {"val": "a*"}]
+)
+def test_a_split_that_means_nothing_is_refused(split):
+    with pytest.raises(ValidationError):
+        SplitSettings.model_validate(split)
+
+
+def test_the_schema_knows_both_forms():
+    schema = DatasetSettings.model_json_schema()
+    forms = schema["$defs"]["Bounds"]["anyOf"]
+    assert [form["type"] for form in forms] == ["object", "array"]
+
+
+def test_import_is_light():
+    heavy = "torch pandas scipy pyarrow"
+    code = f"import sys, kaiku.selection; print([m for m in {heavy.split()!r} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -1,0 +1,53 @@
+"""Trainings that end badly, for processes of their own."""
+
+import os
+import signal
+import sys
+
+from echo_family import make_spec
+
+from kaiku.store import digest
+from kaiku.train.run import train
+from kaiku.train.stop import Stopped
+
+
+def run(program, *args):
+    """What a program does with a training: its exit code tells how it ended."""
+    try:
+        program(*args)
+    except Stopped as stopped:
+        sys.exit(stopped.exit_code)
+
+
+def at_call(number, action):
+    """An action for one of the family's loss calls, counted from the start of the process."""
+    calls = []
+
+    def before_loss(model):
+        calls.append(1)
+        if len(calls) == number:
+            action(model)
+
+    return before_loss
+
+
+def die(_model=None):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def train_and_die(folder, base, call, **changes):
+    spec = make_spec(folder, base, **changes)
+    spec.family.before_loss = at_call(call, die)
+    train(spec)
+
+
+def train_and_terminate(folder, base, call, number):
+    spec = make_spec(folder, base)
+    spec.family.before_loss = at_call(call, lambda model: os.kill(os.getpid(), number))
+    train(spec)
+
+
+def train_and_die_while_saving(folder, base):
+    of_file = digest.of_file
+    digest.of_file = lambda path: die() if "step_000008" in str(path) else of_file(path)
+    train(make_spec(folder, base))

@@ -1,0 +1,58 @@
+"""Measure a merged model: held-out loss against chance, use of the text, retrieval of what it says, lengths.
+
+python -m workflow_scripts.evaluate_model --run toy --model models/toy/merged --codec models/codecs/toy \
+    --train data/protos/aino/toy/train/*.protos --val data/protos/aino/toy/val/*.protos --samples results/toy/samples \
+    --out results/toy/metrics.json --carry work/carry/evaluate/toy
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kaiku import job, stages
+from kaiku.loading import load_codec, load_family
+from kaiku.store import atomic, digest, whole
+from kaiku.store.items import Counts
+from kaiku.store.packs import read_packs
+
+
+def program(args: argparse.Namespace) -> Counts:
+    """Evaluate one run."""
+    settings = job.read_settings(args.settings)
+    own = settings.runs[args.run]
+    inputs = {
+        "model": digest.of_tree(args.model),
+        "codec": digest.of_tree(args.codec),
+        "samples": digest.of_tree(args.samples),
+        "packs": digest.of_value([digest.of_file(path) for path in (*args.train, *args.val)]),
+    }
+    key = stages.evaluate(settings, args.run, inputs).item()
+
+    def build(outputs: Mapping[str, Path]) -> None:
+        import torch
+
+        from kaiku.metrics.evaluation import evaluate
+        from kaiku.synthesis import read_samples
+
+        family, codec = load_family(own), load_codec(settings.codecs[own.codec], args.codec)
+        model = family.load_base(args.model, torch.float32).eval()
+        samples, _ = read_samples(args.samples)
+        found = evaluate(family, model, codec, read_packs(args.train), read_packs(args.val), samples, own.samples)
+        atomic.write_json(outputs["metrics"], found)
+
+    return whole.run(args.carry, key, {"metrics": args.out}, build)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Program entry; returns the exit status."""
+    parser = job.parser(__doc__)
+    parser.add_argument("--run", required=True)
+    for name in ("--train", "--val"):
+        parser.add_argument(name, type=Path, nargs="+", required=True)
+    for name in ("--model", "--codec", "--samples", "--out", "--carry"):
+        parser.add_argument(name, type=Path, required=True)
+    return job.main(program, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

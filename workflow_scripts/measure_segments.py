@@ -1,0 +1,68 @@
+"""Measure a shard's clips: every check that has not seen a clip yet, all in one decoding of it.
+
+python -m workflow_scripts.measure_segments --corpus otso --segments data/segments/otso/000.parquet \
+    --audio data/segments/otso/000.tar --rows data/measures/otso/000.parquet --carry work/carry/measure/otso/000
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from kaiku import job, plugins, stages
+from kaiku.settings import Settings, plugin_settings
+from kaiku.store import artefacts, items
+from kaiku.store.clips import ClipStore, audio_key
+from kaiku.store.items import Counts, Item, Outcome
+from kaiku.workspace import before
+
+
+def program(args: argparse.Namespace) -> Counts:
+    """Measure one shard."""
+    settings = job.read_settings(args.settings)
+    clips = ClipStore(args.segments, args.audio, settings.corpus_root(args.corpus))
+    keys = {check: stages.measure(settings, check) for check in sorted(settings.checks)}
+    shard = [
+        Item(f"{row['clip']}:{check}", key.item(audio_key(row)), (row, check), lambda _, row=row: {"clip": row["clip"]})
+        for row in clips
+        for check, key in keys.items()
+    ]
+
+    def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
+        checks = {check: load(settings, check) for check in keys}
+        for _, of_clip in groupby(missing, key=lambda item: item.work[0]["clip"]):
+            wanted = list(of_clip)
+            decoded = items.attempt(lambda row: clips.audio(row), wanted[0].work[0])
+            for item in wanted:
+                check = item.work[1]
+                broken = isinstance(decoded, Outcome)
+                yield item, decoded if broken else items.attempt(lambda c: measure(*checks[c], c, decoded), check)
+
+    max_failed = settings.corpora[args.corpus].max_failed
+    artefact = artefacts.measures(args.rows, args.carry, before.of(args.rows))
+    return items.run(artefact, shard, compute, label="measure_segments", max_failed=max_failed)
+
+
+def load(settings: Settings, check: str) -> tuple[Any, Any]:
+    """A check's module and settings."""
+    return plugins.find("checks", check), plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
+
+
+def measure(module: Any, options: Any, check: str, audio: Any) -> Outcome:
+    """One check of one clip: a row per measure."""
+    values = module.measure(audio, options)
+    return Outcome([{"check": check, "measure": name, "value": value} for name, value in sorted(values.items())])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Program entry; returns the exit status."""
+    parser = job.parser(__doc__)
+    parser.add_argument("--corpus", required=True)
+    for name in ("--segments", "--audio", "--rows", "--carry"):
+        parser.add_argument(name, type=Path, required=True)
+    return job.main(program, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,69 @@
+"""Make a run's model from its chosen checkpoint: merged in fp32, proven equal to the adapter, in upstream's layout.
+
+python -m workflow_scripts.merge_model --run toy --checkpoints models/toy/checkpoints --base models/toy-base/merged \
+    --val data/protos/aino/toy/val/*.protos --out models/toy/merged --carry work/carry/merge/toy
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import kaiku
+from kaiku import job, stages
+from kaiku.loading import licences, load_family
+from kaiku.store import digest, whole
+from kaiku.store.items import Counts
+from kaiku.store.packs import read_packs
+
+
+def program(args: argparse.Namespace) -> Counts:
+    """Merge one run."""
+    settings = job.read_settings(args.settings)
+    own = settings.runs[args.run]
+    inputs = {
+        "checkpoints": digest.of_tree(args.checkpoints),
+        "base": digest.of_tree(args.base) if args.base else "",
+        "licences": digest.of_value(licences(settings, args.run)),
+    }
+    key = stages.merge(settings, args.run, inputs).item()
+
+    def build(outputs: Mapping[str, Path]) -> None:
+        from kaiku.train.merge import merge_run
+
+        metadata = {
+            "run": args.run,
+            "lineage": settings.lineage(args.run),
+            "family": own.family,
+            "base": {"name": own.base, "digest": inputs["base"]},
+            "dataset": own.dataset,
+            "codec": own.codec,
+            "licences": licences(settings, args.run),
+            "made_by": f"kaiku {kaiku.__version__}",
+        }
+        merge_run(
+            load_family(own),
+            args.base,
+            args.checkpoints,
+            own.merge.checkpoint,
+            outputs["merged"],
+            read_packs(args.val),
+            metadata,
+            dtype=own.merge.dtype,
+        )
+
+    return whole.run(args.carry, key, {"merged": args.out}, build)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Program entry; returns the exit status."""
+    parser = job.parser(__doc__)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--val", type=Path, nargs="+", required=True)
+    parser.add_argument("--base", type=Path)
+    for name in ("--checkpoints", "--out", "--carry"):
+        parser.add_argument(name, type=Path, required=True)
+    return job.main(program, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

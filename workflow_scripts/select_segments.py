@@ -1,0 +1,48 @@
+"""Decide which of a shard's clips a dataset takes, with a reason for each that it leaves, and into which split they go.
+
+python -m workflow_scripts.select_segments --dataset otso --segments data/segments/otso/000.parquet \
+    --transcripts data/transcripts/given/otso/000.parquet --measures data/measures/otso/000.parquet --recordings 6 \
+    --rows data/selection/otso/otso/000.parquet
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from kaiku import job, plugins
+from kaiku.progress import log
+from kaiku.selection import account, decide
+from kaiku.store import tables
+from kaiku.store.items import Counts
+
+
+def program(args: argparse.Namespace) -> Counts:
+    """Select from one shard."""
+    settings = job.read_settings(args.settings)
+    fields = {field for check in settings.checks for field in plugins.find("checks", check).FIELDS}
+    frame = decide(
+        tables.segments(args.segments),
+        tables.transcripts(args.transcripts),
+        tables.measures(args.measures, fields),
+        settings.datasets[args.dataset],
+        recordings_total=args.recordings,
+    )
+    tables.write_selection(args.rows, frame)
+    sums = account(frame)
+    dropped = ", ".join(f"{reason} {part['clips']}" for reason, part in sums["dropped"].items())
+    log(f"{sums['kept']['clips']} of {sums['source']['clips']} clips kept; dropped: {dropped or 'none'}")
+    return Counts(computed=len(frame))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Program entry; returns the exit status."""
+    parser = job.parser(__doc__)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--recordings", type=int, required=True, help="recordings in the whole corpus")
+    for name in ("--segments", "--transcripts", "--measures", "--rows"):
+        parser.add_argument(name, type=Path, required=True)
+    return job.main(program, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

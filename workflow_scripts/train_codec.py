@@ -1,0 +1,93 @@
+"""Fit a codec to the training clips of a dataset; held-out clips are measured, never fitted on.
+
+python -m workflow_scripts.train_codec --codec toy --selection data/selection/both/*/*.parquet --out models/codecs/toy \
+    --carry work/carry/train_codec/toy
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kaiku import job, plugins, stages
+from kaiku.audio.resample import resample
+from kaiku.errors import KaikuError
+from kaiku.settings import Settings, plugin_settings
+from kaiku.store import digest, tables, whole
+from kaiku.store.clips import ClipStore
+from kaiku.store.items import Counts
+
+HELD_OUT_CLIPS = 20
+
+
+def program(args: argparse.Namespace) -> Counts:
+    """Fit one codec."""
+    settings = job.read_settings(args.settings)
+    own = settings.codecs[args.codec]
+    key = stages.fit_codec(settings, args.codec).item(*_inputs(args.selection, own.follow_data))
+    options = plugin_settings("codecs", own.kind, own.options, f"codecs.{args.codec}.options")
+
+    def build(outputs: Mapping[str, Path]) -> None:
+        train = list(audio(settings, args.selection, "train", options.fit_s, options.sample_rate))
+        if not train:
+            raise KaikuError(
+                f"codecs.{args.codec}: dataset {own.dataset} keeps no training clip",
+                expected="some clips to fit on",
+                remedy=f"Look at the reasons in data/selection/{own.dataset}/.",
+            )
+        val = list(audio(settings, args.selection, "val", options.fit_s, options.sample_rate))[:HELD_OUT_CLIPS]
+        plugins.find("codecs", own.kind).fit(options, train, outputs["codec"], held_out=val)
+
+    return whole.run(args.carry, key, {"codec": args.out}, build)
+
+
+def audio(
+    settings: Settings, selections: Sequence[Path], split: str, most_s: float, sample_rate: int
+) -> Iterator[np.ndarray]:
+    """Clips of a split at the codec's rate, float32 [samples], drawn by a hash of their names until there is enough."""
+    drawn, seconds = [], 0.0
+    for clip in sorted(_kept(selections, split), key=lambda clip: digest.of_value(clip[1:])):
+        if seconds >= most_s:
+            break
+        drawn.append(clip)
+        seconds += clip[0]
+    stores: dict[tuple[str, str], tuple[ClipStore, dict[str, Any]]] = {}
+    for _, corpus, shard, name in drawn:
+        if (corpus, shard) not in stores:
+            base = Path(f"data/segments/{corpus}/{shard}")
+            store = ClipStore(base.with_suffix(".parquet"), base.with_suffix(".tar"), settings.corpus_root(corpus))
+            stores[corpus, shard] = store, {row["clip"]: row for row in store}
+        store, rows = stores[corpus, shard]
+        clip = store.audio(rows[name])
+        yield resample(clip.samples, clip.sample_rate, sample_rate)
+
+
+def _kept(selections: Sequence[Path], split: str) -> Iterator[tuple[float, str, str, str]]:
+    for path in selections:
+        frame = tables.selection(path)
+        for row in frame[frame["kept"] & (frame["split"] == split)].itertuples():
+            yield row.duration_s, path.parent.name, path.stem, row.clip
+
+
+def _inputs(selections: Sequence[Path], follow_data: bool) -> list[str]:
+    """What of the data enters the key: all of it, or nothing, since a codec that is there is kept as the data grow."""
+    if not follow_data:
+        return []
+    segments = [Path(f"data/segments/{path.parent.name}/{path.name}") for path in selections]
+    return [digest.of_file(path) for path in (*selections, *segments)]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Program entry; returns the exit status."""
+    parser = job.parser(__doc__)
+    parser.add_argument("--codec", required=True)
+    parser.add_argument("--selection", type=Path, nargs="+", required=True)
+    for name in ("--out", "--carry"):
+        parser.add_argument(name, type=Path, required=True)
+    return job.main(program, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

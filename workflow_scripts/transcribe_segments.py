@@ -1,0 +1,94 @@
+"""Give each clip of a shard its text: the one that came with the recording, or what a recogniser hears.
+
+python -m workflow_scripts.transcribe_segments --asr given --corpus otso --segments data/segments/otso/000.parquet \
+    --audio data/segments/otso/000.tar --texts data/manifests/otso/000.text.tsv \
+    --rows data/transcripts/given/otso/000.parquet --carry work/carry/transcribe/given/otso/000
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kaiku import job, plugins, stages
+from kaiku.asr import SAMPLE_RATE, Spoken
+from kaiku.audio.resample import resample
+from kaiku.settings import Settings, plugin_settings
+from kaiku.store import artefacts, digest, items, manifests
+from kaiku.store.clips import ClipStore, audio_key
+from kaiku.store.items import Counts, Item, Outcome
+from kaiku.text.overlap import Span
+from kaiku.workspace import before
+
+
+def program(args: argparse.Namespace) -> Counts:
+    """Transcribe one shard."""
+    settings = job.read_settings(args.settings)
+    own = settings.asr[args.asr]
+    module = plugins.find("asr", own.kind)
+    folder = settings.base_root(own.model) if own.model else None
+    clips = ClipStore(args.segments, args.audio, settings.corpus_root(args.corpus))
+    texts = read_texts(args.texts) if module.NEEDS == "text" else {}
+    key = stages.transcribe(settings, args.asr, digest.of_tree(folder) if folder else "")
+    shard = []
+    for row in clips:
+        clip = spoken(row, texts.get(row["recording"], ()))
+        heard = digest.of_value(asdict(clip)["spans"]) if module.NEEDS == "text" else audio_key(row)
+        times = [repr(row[name]) for name in ("start_s", "end_s", "recording_s")] if module.NEEDS == "text" else []
+        item_key = key.item(heard, row["language"], *times)
+        shard.append(Item(row["clip"], item_key, (row, clip), lambda _, row=row: {"clip": row["clip"]}))
+
+    def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
+        transcriber = load(settings, args.asr, folder)
+        for item in missing:
+            yield item, items.attempt(lambda work: transcribe(transcriber, module.NEEDS, clips, *work), item.work)
+
+    max_failed = settings.corpora[args.corpus].max_failed
+    artefact = artefacts.transcripts(args.rows, args.carry, before.of(args.rows))
+    return items.run(artefact, shard, compute, label="transcribe_segments", max_failed=max_failed)
+
+
+def load(settings: Settings, asr: str, folder: Path | None) -> Any:
+    """The transcriber with its model."""
+    own = settings.asr[asr]
+    options = plugin_settings("asr", own.kind, own.options, f"asr.{asr}.options")
+    return plugins.find("asr", own.kind).load(options, folder)
+
+
+def transcribe(transcriber: Any, needs: str, clips: ClipStore, row: dict[str, Any], clip: Spoken) -> Outcome:
+    """One clip's transcript as a row."""
+    if needs == "audio":
+        audio = clips.audio(row)
+        heard = resample(audio.samples, audio.sample_rate, SAMPLE_RATE)
+        clip = Spoken(**{**clip.__dict__, "audio": heard})
+    return Outcome([asdict(transcriber.transcribe(clip))])
+
+
+def spoken(row: dict[str, Any], spans: Sequence[Span]) -> Spoken:
+    """A clip with the given texts that touch it."""
+    near = tuple(s for s in spans if s.start_s is None or (s.start_s < row["end_s"] and s.end_s > row["start_s"]))
+    return Spoken(row["start_s"], row["end_s"], row["recording_s"], row["language"], near)
+
+
+def read_texts(path: Path) -> dict[str, list[Span]]:
+    """Given texts by recording."""
+    texts: dict[str, list[Span]] = defaultdict(list)
+    for row in manifests.read_text(path):
+        texts[row.recording].append(Span(row.start_s, row.end_s, row.text))
+    return texts
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Program entry; returns the exit status."""
+    parser = job.parser(__doc__)
+    parser.add_argument("--asr", required=True)
+    parser.add_argument("--corpus", required=True)
+    for name in ("--segments", "--audio", "--texts", "--rows", "--carry"):
+        parser.add_argument(name, type=Path, required=True)
+    return job.main(program, parser, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
