@@ -16,6 +16,7 @@ from kaiku.settings import Settings
 from kaiku.store import atomic
 from kaiku.store.items import Counts
 
+
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """A program's argument parser with what all of them take."""
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -76,4 +76,3 @@ def licences(settings: Settings, run: str) -> dict[str, str]:
             if base in settings.bases:
                 found[f"base {base}"] = settings.bases[base].licence
     return found
-

@@ -48,7 +48,9 @@ class CorpusSettings(Strict):
     source: Source | None = Field(None, description="Where to fetch the folder from when it is absent.")
     shards: int | None = Field(None, ge=1, le=4096, description="Jobs per stage; pinned at the first scan by size.")
     segment: SegmentSettings = Field(default_factory=SegmentSettings, description="How recordings become clips.")
-    max_failed: float = Field(0.05, ge=0, le=1, description="Share of a shard's items that may fail before its job does.")
+    max_failed: float = Field(
+        0.05, ge=0, le=1, description="Share of a shard's items that may fail before its job does."
+    )
 
 
 class AsrSettings(Strict):
@@ -62,7 +64,9 @@ class AsrSettings(Strict):
 class BaseSettings(Strict):
     """A base model: a folder of its own, or one that is fetched."""
 
-    path: str | None = Field(None, description="Folder of the checkpoint; default models/base/{name}. Never written to.")
+    path: str | None = Field(
+        None, description="Folder of the checkpoint; default models/base/{name}. Never written to."
+    )
     source: Source | None = Field(None, description="Where to fetch it from when it is absent.")
     licence: str = Field(description="Licence of the weights; travels with everything made from them.")
 
@@ -91,14 +95,20 @@ class RunSettings(Strict):
     """One training: a family, its base, a dataset, a codec, and how to train."""
 
     family: str = Field(description="A module of kaiku/families.")
-    base: str | None = Field(None, description="A base model, or a run whose merged model is the base; none: from nothing.")
+    base: str | None = Field(
+        None, description="A base model, or a run whose merged model is the base; none: from nothing."
+    )
     dataset: str = Field(description="What is trained on.")
     codec: str = Field(description="Whose tokens are trained on.")
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the family: sizes, input noise...")
     lora: LoraSettings | None = Field(None, description="Train an adapter of this form; none: train all weights.")
-    train: TrainSettings = Field(default_factory=TrainSettings, description="Steps, rate, batch, evaluation, retention.")
+    train: TrainSettings = Field(
+        default_factory=TrainSettings, description="Steps, rate, batch, evaluation, retention."
+    )
     merge: MergeSettings = Field(default_factory=MergeSettings, description="Which checkpoint becomes the model.")
-    samples: SynthesisSettings = Field(default_factory=SynthesisSettings, description="Sentences spoken for the report.")
+    samples: SynthesisSettings = Field(
+        default_factory=SynthesisSettings, description="Sentences spoken for the report."
+    )
     package: bool = Field(True, description="Make dist/{run}.tar.gz.")
 
 
@@ -224,7 +234,9 @@ def _check_plugins(settings: Settings) -> None:
 def _known(name: str | None, names: dict[str, Any], where: str, what: str) -> None:
     if name not in names:
         known = ", ".join(sorted(names)) or "none"
-        raise ValueError(f"{where}: {name!r} is not among the {what} ({known}){plugins.did_you_mean(name or '', names)}")
+        raise ValueError(
+            f"{where}: {name!r} is not among the {what} ({known}){plugins.did_you_mean(name or '', names)}"
+        )
 
 
 def _words(error: Any, model: type[BaseModel] = Settings, where: str = "") -> str:

@@ -1,5 +1,6 @@
 """What the rules share: the workspace, its names, and look-ups. No rule stands here."""
 
+import shlex
 import sys
 from functools import cache
 
@@ -10,7 +11,7 @@ from kaiku.workspace.start import start
 
 WORKSPACE = start(config, main_process=workflow.is_main_process)
 SETTINGS = WORKSPACE.settings
-PYTHON = sys.executable
+PYTHON = shlex.quote(sys.executable)
 
 
 wildcard_constraints:
@@ -24,13 +25,7 @@ wildcard_constraints:
 
 def program(name, arguments):
     """Shell text of a rule: the program of its name, its output in the log, its progress on the screen as well."""
-    return (
-        "KAIKU_SCREEN=3 {PYTHON} -m workflow_scripts."
-        + name
-        + " --log {log:q} "
-        + arguments
-        + " 3>&2 > {log:q} 2>&1"
-    )
+    return f"KAIKU_SCREEN=3 {PYTHON} -m workflow_scripts.{name} --log {{log:q}} " + arguments + " 3>&2 > {log:q} 2>&1"
 
 
 def shards_of(pattern, corpora, **names):

@@ -12,8 +12,6 @@ rule segment_recordings:
     output:
         rows="data/segments/{corpus}/{shard}.parquet",
         audio="data/segments/{corpus}/{shard}.tar",
-    params:
-        key=lambda w: key("segment", w.corpus),
     log:
         "logs/segment_recordings/{corpus}-{shard}.log",
     benchmark:
@@ -22,6 +20,8 @@ rule segment_recordings:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=1000,
+    params:
+        key=lambda w: key("segment", w.corpus),
     shell:
         program(
             "segment_recordings",
@@ -39,8 +39,6 @@ rule transcribe_segments:
         model=lambda w: base_files(SETTINGS.asr[w.asr].model) if SETTINGS.asr[w.asr].model else [],
     output:
         rows="data/transcripts/{asr}/{corpus}/{shard}.parquet",
-    params:
-        key=lambda w: key("transcribe", w.asr),
     log:
         "logs/transcribe_segments/{asr}-{corpus}-{shard}.log",
     benchmark:
@@ -49,6 +47,8 @@ rule transcribe_segments:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=2000,
+    params:
+        key=lambda w: key("transcribe", w.asr),
     shell:
         program(
             "transcribe_segments",
@@ -65,8 +65,6 @@ rule measure_segments:
         audio="data/segments/{corpus}/{shard}.tar",
     output:
         rows="data/measures/{corpus}/{shard}.parquet",
-    params:
-        key=lambda w: stages.measures(SETTINGS),
     log:
         "logs/measure_segments/{corpus}-{shard}.log",
     benchmark:
@@ -75,6 +73,8 @@ rule measure_segments:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=1000,
+    params:
+        key=lambda w: stages.measures(SETTINGS),
     shell:
         program(
             "measure_segments",

@@ -13,9 +13,6 @@ rule select_segments:
         measures="data/measures/{corpus}/{shard}.parquet",
     output:
         rows="data/selection/{dataset}/{corpus}/{shard}.parquet",
-    params:
-        key=lambda w: f"{key('select', w.dataset)} recordings={recordings_told(w.corpus)}",
-        recordings=lambda w: recordings_told(w.corpus),
     log:
         "logs/select_segments/{dataset}-{corpus}-{shard}.log",
     benchmark:
@@ -24,6 +21,9 @@ rule select_segments:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=1000,
+    params:
+        key=lambda w: f"{key('select', w.dataset)} recordings={recordings_told(w.corpus)}",
+        recordings=lambda w, input: recordings_told(w.corpus),
     shell:
         program(
             "select_segments",

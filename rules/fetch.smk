@@ -20,12 +20,12 @@ for unfetched in WORKSPACE.unfetched:
                 shard=WORKSPACE.shards(unfetched),
                 kind=["audio", "text"],
             ),
-        params:
-            corpus=unfetched,
         log:
             f"logs/fetch_corpus/{unfetched}.log",
         conda:
             "../envs/kaiku.yaml"
+        params:
+            corpus=unfetched,
         shell:
             program("fetch_corpus", "--corpus {params.corpus}")
 

@@ -14,9 +14,6 @@ rule synthesize_samples:
         val=lambda w: packs_of(w.run, "val"),
     output:
         samples=directory("results/{run}/samples"),
-    params:
-        key=lambda w: key("synthesize", w.run),
-        codec=lambda w: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
     log:
         "logs/synthesize_samples/{run}.log",
     benchmark:
@@ -27,6 +24,9 @@ rule synthesize_samples:
     resources:
         mem_mb=4000,
         gpu=1,
+    params:
+        key=lambda w: key("synthesize", w.run),
+        codec=lambda w, input: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
     shell:
         program(
             "synthesize_samples",
@@ -43,11 +43,9 @@ rule evaluate_model:
         train=lambda w: packs_of(w.run, "train"),
         val=lambda w: packs_of(w.run, "val"),
         samples="results/{run}/samples",
+        selections=lambda w: selections_of(SETTINGS.runs[w.run].dataset),
     output:
         metrics="results/{run}/metrics.json",
-    params:
-        key=lambda w: key("evaluate", w.run),
-        codec=lambda w: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
     log:
         "logs/evaluate_model/{run}.log",
     benchmark:
@@ -58,11 +56,14 @@ rule evaluate_model:
     resources:
         mem_mb=4000,
         gpu=1,
+    params:
+        key=lambda w: key("evaluate", w.run),
+        codec=lambda w, input: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
     shell:
         program(
             "evaluate_model",
             "--run {wildcards.run} --model {input.model:q} --codec {params.codec:q} --train {input.train:q}"
-            " --val {input.val:q} --samples {input.samples:q} --out {output.metrics:q}"
+            " --val {input.val:q} --samples {input.samples:q} --selection {input.selections:q} --out {output.metrics:q}"
             " --carry work/carry/evaluate/{wildcards.run}",
         )
 
@@ -77,8 +78,6 @@ rule write_report:
         selections=all_selections(),
     output:
         page="results/{run}/report.html",
-    params:
-        key=lambda w: key("report", w.run),
     log:
         "logs/write_report/{run}.log",
     benchmark:
@@ -87,6 +86,8 @@ rule write_report:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=2000,
+    params:
+        key=lambda w: key("report", w.run),
     shell:
         program("write_report", "--run {wildcards.run} --out {output.page:q}")
 
@@ -100,9 +101,6 @@ rule package_model:
         metrics="results/{run}/metrics.json",
     output:
         archive="dist/{run}.tar.gz",
-    params:
-        key=lambda w: key("package", w.run),
-        codec=lambda w: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
     log:
         "logs/package_model/{run}.log",
     benchmark:
@@ -111,6 +109,9 @@ rule package_model:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=1000,
+    params:
+        key=lambda w: key("package", w.run),
+        codec=lambda w, input: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
     shell:
         program(
             "package_model",

@@ -17,8 +17,6 @@ rule train_codec:
         decoder="models/codecs/{codec}/decoder.safetensors",
         config="models/codecs/{codec}/config.json",
         metrics="models/codecs/{codec}/metrics.json",
-    params:
-        key=lambda w: key("fit_codec", w.codec),
     log:
         "logs/train_codec/{codec}.log",
     benchmark:
@@ -28,6 +26,8 @@ rule train_codec:
     threads: SETTINGS.threads
     resources:
         mem_mb=3000,
+    params:
+        key=lambda w: key("fit_codec", w.codec),
     shell:
         program(
             "train_codec",
@@ -45,9 +45,6 @@ rule encode_tokens:
     output:
         rows="data/tokens/{codec}/{corpus}/{shard}.parquet",
         codes="data/tokens/{codec}/{corpus}/{shard}.npy",
-    params:
-        key=lambda w: key("encode", w.codec),
-        weights=lambda w: codec_folder(SETTINGS, w.codec),
     log:
         "logs/encode_tokens/{codec}-{corpus}-{shard}.log",
     benchmark:
@@ -56,6 +53,9 @@ rule encode_tokens:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=3000,
+    params:
+        key=lambda w: key("encode", w.codec),
+        weights=lambda w, input: codec_folder(SETTINGS, w.codec),
     shell:
         program(
             "encode_tokens",
@@ -75,8 +75,6 @@ rule pack_protos:
         train="data/protos/{dataset}/{codec}/train/{corpus}-{shard}.protos",
         val="data/protos/{dataset}/{codec}/val/{corpus}-{shard}.protos",
         test="data/protos/{dataset}/{codec}/test/{corpus}-{shard}.protos",
-    params:
-        key=lambda w: key("pack", w.dataset, w.codec),
     log:
         "logs/pack_protos/{dataset}-{codec}-{corpus}-{shard}.log",
     benchmark:
@@ -85,6 +83,8 @@ rule pack_protos:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=1000,
+    params:
+        key=lambda w: key("pack", w.dataset, w.codec),
     shell:
         program(
             "pack_protos",

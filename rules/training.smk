@@ -14,10 +14,6 @@ rule train_model:
         codec=lambda w: codec_weights(SETTINGS.runs[w.run].codec),
     output:
         checkpoints=directory("models/{run}/checkpoints"),
-    params:
-        key=lambda w: key("train", w.run),
-        base=lambda w: base_option(w.run),
-        codec=lambda w: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
     log:
         "logs/train_model/{run}.log",
     benchmark:
@@ -28,6 +24,10 @@ rule train_model:
     resources:
         mem_mb=4000,
         gpu=1,
+    params:
+        key=lambda w: key("train", w.run),
+        base=lambda w, input: base_option(w.run),
+        codec=lambda w, input: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
     shell:
         program(
             "train_model",
@@ -44,9 +44,6 @@ rule merge_model:
         base=lambda w: run_base(w.run),
     output:
         merged=directory("models/{run}/merged"),
-    params:
-        key=lambda w: key("merge", w.run),
-        base=lambda w: base_option(w.run),
     log:
         "logs/merge_model/{run}.log",
     benchmark:
@@ -55,6 +52,9 @@ rule merge_model:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=4000,
+    params:
+        key=lambda w: key("merge", w.run),
+        base=lambda w, input: base_option(w.run),
     shell:
         program(
             "merge_model",

@@ -2,18 +2,22 @@
 
 python -m workflow_scripts.evaluate_model --run toy --model models/toy/merged --codec models/codecs/toy \
     --train data/protos/aino/toy/train/*.protos --val data/protos/aino/toy/val/*.protos --samples results/toy/samples \
-    --out results/toy/metrics.json --carry work/carry/evaluate/toy
+    --selection data/selection/aino/aino/*.parquet --out results/toy/metrics.json --carry work/carry/evaluate/toy
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from kaiku import job, stages
 from kaiku.loading import load_codec, load_family
-from kaiku.store import atomic, digest, whole
+from kaiku.store import atomic, digest, tables, whole
+from kaiku.store.clips import WorkspaceClips
 from kaiku.store.items import Counts
 from kaiku.store.packs import read_packs
+from kaiku.store.protos import Sentence, clean_text
 
 
 def program(args: argparse.Namespace) -> Counts:
@@ -26,6 +30,9 @@ def program(args: argparse.Namespace) -> Counts:
         "samples": digest.of_tree(args.samples),
         "packs": digest.of_value([digest.of_file(path) for path in (*args.train, *args.val)]),
     }
+    clips = WorkspaceClips(settings)
+    heard = all(clips.are_here(path.parent.name, path.stem) for path in args.selection)
+    inputs["compared with"] = "recordings" if heard else "resyntheses"
     key = stages.evaluate(settings, args.run, inputs).item()
 
     def build(outputs: Mapping[str, Path]) -> None:
@@ -37,17 +44,34 @@ def program(args: argparse.Namespace) -> Counts:
         family, codec = load_family(own), load_codec(settings.codecs[own.codec], args.codec)
         model = family.load_base(args.model, torch.float32).eval()
         samples, _ = read_samples(args.samples)
-        found = evaluate(family, model, codec, read_packs(args.train), read_packs(args.val), samples, own.samples)
+        train, val = read_packs(args.train), read_packs(args.val)
+        recorded = recordings(clips, args.selection) if heard else None
+        found = evaluate(family, model, codec, train, val, samples, own.samples, recordings=recorded)
         atomic.write_json(outputs["metrics"], found)
 
     return whole.run(args.carry, key, {"metrics": args.out}, build)
+
+
+def recordings(clips: WorkspaceClips, selections: Sequence[Path]) -> Callable[[Sentence], tuple[np.ndarray, int]]:
+    """A look-up of sentences as they were recorded, by speaker and text as packs hold them."""
+    places = {}
+    for path in selections:
+        frame = tables.selection(path)
+        for row in frame[frame["kept"]].itertuples():
+            places[row.speaker, clean_text(row.text)] = path.parent.name, path.stem, row.clip
+
+    def recorded(sentence: Sentence) -> tuple[np.ndarray, int]:
+        audio = clips.audio(*places[sentence.speaker, sentence.text])
+        return audio.samples, audio.sample_rate
+
+    return recorded
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
     parser = job.parser(__doc__)
     parser.add_argument("--run", required=True)
-    for name in ("--train", "--val"):
+    for name in ("--train", "--val", "--selection"):
         parser.add_argument(name, type=Path, nargs="+", required=True)
     for name in ("--model", "--codec", "--samples", "--out", "--carry"):
         parser.add_argument(name, type=Path, required=True)

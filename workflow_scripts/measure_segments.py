@@ -6,11 +6,13 @@ python -m workflow_scripts.measure_segments --corpus otso --segments data/segmen
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from kaiku import job, plugins, stages
+from kaiku.audio.clips import ClipAudio
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import artefacts, items
 from kaiku.store.clips import ClipStore, audio_key
@@ -33,11 +35,11 @@ def program(args: argparse.Namespace) -> Counts:
         checks = {check: load(settings, check) for check in keys}
         for _, of_clip in groupby(missing, key=lambda item: item.work[0]["clip"]):
             wanted = list(of_clip)
-            decoded = items.attempt(lambda row: clips.audio(row), wanted[0].work[0])
+            decoded = items.attempt(clips.audio, wanted[0].work[0])
             for item in wanted:
                 check = item.work[1]
                 broken = isinstance(decoded, Outcome)
-                yield item, decoded if broken else items.attempt(lambda c: measure(*checks[c], c, decoded), check)
+                yield item, decoded if broken else items.attempt(partial(measure, *checks[check], decoded), check)
 
     max_failed = settings.corpora[args.corpus].max_failed
     artefact = artefacts.measures(args.rows, args.carry, before.of(args.rows))
@@ -49,7 +51,7 @@ def load(settings: Settings, check: str) -> tuple[Any, Any]:
     return plugins.find("checks", check), plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
 
 
-def measure(module: Any, options: Any, check: str, audio: Any) -> Outcome:
+def measure(module: Any, options: Any, audio: ClipAudio, check: str) -> Outcome:
     """One check of one clip: a row per measure."""
     values = module.measure(audio, options)
     return Outcome([{"check": check, "measure": name, "value": value} for name, value in sorted(values.items())])

@@ -1,7 +1,8 @@
 """Pack a shard's kept clips, text and codes together, into fish-speech's container: one file a split.
 
-python -m workflow_scripts.pack_protos --dataset otso --codec toy --corpus otso --selection data/selection/otso/otso/000.parquet \
-    --tokens data/tokens/toy/otso/000.parquet --codes data/tokens/toy/otso/000.npy \
+python -m workflow_scripts.pack_protos --dataset otso --codec toy --corpus otso \
+    --selection data/selection/otso/otso/000.parquet --tokens data/tokens/toy/otso/000.parquet \
+    --codes data/tokens/toy/otso/000.npy \
     --train data/protos/otso/toy/train/otso-000.protos --val data/protos/otso/toy/val/otso-000.protos \
     --test data/protos/otso/toy/test/otso-000.protos --carry work/carry/pack/otso/toy/otso-000
 """

@@ -7,7 +7,6 @@ python -m workflow_scripts.train_codec --codec toy --selection data/selection/bo
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from kaiku.audio.resample import resample
 from kaiku.errors import KaikuError
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import digest, tables, whole
-from kaiku.store.clips import ClipStore
+from kaiku.store.clips import WorkspaceClips
 from kaiku.store.items import Counts
 
 HELD_OUT_CLIPS = 20
@@ -53,14 +52,9 @@ def audio(
             break
         drawn.append(clip)
         seconds += clip[0]
-    stores: dict[tuple[str, str], tuple[ClipStore, dict[str, Any]]] = {}
+    clips = WorkspaceClips(settings)
     for _, corpus, shard, name in drawn:
-        if (corpus, shard) not in stores:
-            base = Path(f"data/segments/{corpus}/{shard}")
-            store = ClipStore(base.with_suffix(".parquet"), base.with_suffix(".tar"), settings.corpus_root(corpus))
-            stores[corpus, shard] = store, {row["clip"]: row for row in store}
-        store, rows = stores[corpus, shard]
-        clip = store.audio(rows[name])
+        clip = clips.audio(corpus, shard, name)
         yield resample(clip.samples, clip.sample_rate, sample_rate)
 
 

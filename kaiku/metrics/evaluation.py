@@ -5,7 +5,7 @@ Loss ratio, wrong-text gap and retrieval stand together, since each alone can be
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ LIBRARIES = ("torch", "transformers", "librosa", "scipy", "soxr")
 
 BITS = "bits per frame"
 
+Recordings = Callable[[Sentence], tuple[np.ndarray, int]]
+"""A sentence as it was recorded: float32 [samples] and their sample rate in Hz."""
+
 
 def evaluate(
     family: Family,
@@ -33,16 +36,20 @@ def evaluate(
     samples: Sequence[Sample],
     settings: SynthesisSettings,
     judges: Judges | None = None,
+    recordings: Recordings | None = None,
 ) -> dict[str, Any]:
     """The content of metrics.json: `figures` by name, and per sample its rank among the candidates.
 
     train, val: the sentences the model was trained on and those it never saw; samples: what `synthesize` made of some.
+    recordings: gives a sentence as it was recorded; without it, what is generated is compared with resyntheses.
     """
-    matches = _matches(codec, samples, [*train, *val], settings)
+    candidates = "recordings" if recordings else "the codec's resyntheses"
+    recorded = recordings or (lambda sentence: (resynthesize(codec, sentence.codes), codec.sample_rate))
+    matches = _matches(codec, samples, [*train, *val], settings, recorded)
     return {
         "figures": {
             **_likelihood(family, model, codec, train, val),
-            **_retrieval(samples, matches, codec),
+            **_retrieval(samples, matches, candidates),
             **_lengths(samples),
             **judged(samples, codec.sample_rate, judges or Judges()),
         },
@@ -91,12 +98,15 @@ def _gap(family: Family, model: Any, val: Sequence[Sentence], heldout: Bits, mea
 
 
 def _matches(
-    codec: Any, samples: Sequence[Sample], sentences: Sequence[Sentence], settings: SynthesisSettings
+    codec: Any,
+    samples: Sequence[Sample],
+    sentences: Sequence[Sentence],
+    settings: SynthesisSettings,
+    recorded: Recordings,
 ) -> dict[str, retrieval.Match]:
-    """Per sample id, where its own sentence came out among the codec's resyntheses of its speaker's sentences.
+    """Per sample id, where its own sentence came out among what its speaker recorded.
 
-    Candidates are decoded from the stored codes, not read from the recordings: that isolates the language model from
-    the codec, and works on a machine that holds tokens only.
+    Real recordings are the stronger evidence and the easier to tell apart: resyntheses all share the codec's noise.
     """
     if not codec.decodes:
         return {}
@@ -106,7 +116,7 @@ def _matches(
         by_speaker[sample.speaker].append(sample)
     for speaker, spoken in track(sorted(by_speaker.items()), total=len(by_speaker), label="retrieve", unit="speaker"):
         texts = _candidates(spoken, [s for s in sentences if s.speaker == speaker], settings.candidates)
-        known = [retrieval.features(resynthesize(codec, s.codes), codec.sample_rate) for s in texts.values()]
+        known = [retrieval.features(*recorded(sentence)) for sentence in texts.values()]
         generated = [retrieval.features(sample.audio, codec.sample_rate) for sample in spoken]
         own = [list(texts).index(sample.text) for sample in spoken]
         matches |= {s.id: match for s, match in zip(spoken, retrieval.retrieve(generated, known, own))}
@@ -128,11 +138,11 @@ def _candidates(spoken: Sequence[Sample], sentences: Sequence[Sentence], count: 
 
 
 def _retrieval(
-    samples: Sequence[Sample], matches: Mapping[str, retrieval.Match], codec: Any
+    samples: Sequence[Sample], matches: Mapping[str, retrieval.Match], candidates: str
 ) -> dict[str, dict[str, Any]]:
     meaning = (
-        "generated sentences that are nearest to the right one, among the codec's resyntheses of {n} sentences "
-        "of the same speaker (dynamic time warping of log-mel frames)"
+        f"generated sentences that are nearest to the right one, among {candidates} of {{n}} sentences of the same "
+        "speaker (dynamic time warping of log-mel frames)"
     )
     figures = {}
     for split, members in _by_split(samples).items():

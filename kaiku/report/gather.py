@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STAGES = (
-    ("segment_recordings", "transcribe_segments", "measure_segments", "select_segments", "train_codec", "encode_tokens")
-    + ("pack_protos", "train_model", "merge_model", "synthesize_samples", "evaluate_model")
-)  # fmt: skip
+    "segment_recordings",
+    "transcribe_segments",
+    "measure_segments",
+    "select_segments",
+    "train_codec",
+    "encode_tokens",
+    "pack_protos",
+    "train_model",
+    "merge_model",
+    "synthesize_samples",
+    "evaluate_model",
+)
 CODEC_FIGURES = {
     "stoi": ("", "short-time objective intelligibility of held-out clips, 0 to 1"),
     "mel_distance": ("log10 mel", "mean distance of log10 mel spectra of held-out clips"),

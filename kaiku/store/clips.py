@@ -7,6 +7,7 @@ from typing import Any
 from kaiku.audio.clips import ClipAudio, decode_flac
 from kaiku.audio.decode import read_mono
 from kaiku.errors import KaikuError
+from kaiku.settings import Settings
 from kaiku.store import digest, rows
 from kaiku.store.artefacts import SEGMENTS
 from kaiku.store.containers import Tar
@@ -27,15 +28,49 @@ class ClipStore:
         return iter(self.rows)
 
     def audio(self, row: dict[str, Any]) -> ClipAudio:
-        """A clip's samples, float32 mono at the recording's own rate. Raises KaikuError if a raw file is not what it was."""
+        """A clip's samples, float32 mono at the recording's own rate.
+
+        Raises KaikuError if a raw file is not there or not what it was.
+        """
         if not row["path"]:
             return ClipAudio(*decode_flac(bytes(self._read(row["offset"], row["size"])), row["gain_db"]))
         path = self.root / row["path"]
         if not path.is_file():
             raise KaikuError(f"{path} is not there", remedy="Mount the corpus' folder, or pull what is made from it.")
         if digest.of_file(path) != row["digest"]:
-            raise KaikuError(f"{path} changed while the workflow ran", remedy="Run again; the new content is taken then.")
+            raise KaikuError(
+                f"{path} changed while the workflow ran", remedy="Run again; the new content is taken then."
+            )
         return ClipAudio(*read_mono(path))
+
+
+class WorkspaceClips:
+    """Clips of any shard of a workspace by name; shards are opened as they are asked for."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self._shards: dict[tuple[str, str], tuple[ClipStore, dict[str, Any]]] = {}
+
+    def audio(self, corpus: str, shard: str, clip: str) -> ClipAudio:
+        """One clip's samples."""
+        if (corpus, shard) not in self._shards:
+            store = ClipStore(*self._paths(corpus, shard), self.settings.corpus_root(corpus))
+            self._shards[corpus, shard] = store, {row["clip"]: row for row in store}
+        store, by_name = self._shards[corpus, shard]
+        return store.audio(by_name[clip])
+
+    def are_here(self, corpus: str, shard: str) -> bool:
+        """Whether this machine holds a shard's audio, and not its tokens only."""
+        rows_path, audio_path = self._paths(corpus, shard)
+        if not (rows_path.exists() and audio_path.exists()):
+            return False
+        referenced = any(row["path"] for row in ClipStore(rows_path, audio_path, Path()))
+        return not referenced or self.settings.corpus_root(corpus).is_dir()
+
+    @staticmethod
+    def _paths(corpus: str, shard: str) -> tuple[Path, Path]:
+        base = Path("data/segments") / corpus / shard
+        return base.with_suffix(".parquet"), base.with_suffix(".tar")
 
 
 def audio_key(row: dict[str, Any]) -> str:

@@ -90,7 +90,9 @@ def read_lock(path: Path = LOCK) -> dict[str, tuple[str, str]]:
             fields = line.split()
             if len(fields) != 3:
                 raise KaikuError(
-                    f"{path}, line {number}: {line!r}", expected="module, version, digest", remedy="Run `make lock-code`."
+                    f"{path}, line {number}: {line!r}",
+                    expected="module, version, digest",
+                    remedy="Run `make lock-code`.",
                 )
             entries[fields[0]] = (fields[1], fields[2])
     return entries
@@ -130,7 +132,9 @@ def _walk(node: object, parts: list[str]) -> None:
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     first = body[0]
-    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    is_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
     return body[1:] if is_text else body
 
 

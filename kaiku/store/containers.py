@@ -24,7 +24,7 @@ class Container(Protocol):
     """How payloads of rows are kept in one file."""
 
     suffix: str
-    columns: list[tuple[str, pa.DataType]]
+    columns: tuple[tuple[str, pa.DataType], ...]
 
     def write(self, path: Path, payloads: Iterable[tuple[str, bytes | None]]) -> list[tuple[int, int]]:
         """Write (member name, payload) pairs; returns the two locator values of each."""
@@ -37,7 +37,7 @@ class Tar:
     """FLAC members in a plain ustar archive (WebDataset naming): `offset` and `size` of each payload in bytes."""
 
     suffix = ".tar"
-    columns: list[tuple[str, pa.DataType]] = [("offset", pa.int64()), ("size", pa.int64())]
+    columns: tuple[tuple[str, pa.DataType], ...] = (("offset", pa.int64()), ("size", pa.int64()))
 
     def __init__(self, member_suffix: str):
         self.member_suffix = member_suffix
@@ -75,7 +75,7 @@ class Npy:
     """Token rows of all clips end to end in one `.npy`, uint16 [frames, codebooks]: `first` row and `frames` of each."""
 
     suffix = ".npy"
-    columns: list[tuple[str, pa.DataType]] = [("first", pa.int64()), ("frames", pa.int64())]
+    columns: tuple[tuple[str, pa.DataType], ...] = (("first", pa.int64()), ("frames", pa.int64()))
 
     def __init__(self, width: int):
         self.width = width

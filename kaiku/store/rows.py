@@ -53,6 +53,8 @@ def read(path: Path, of: pa.Schema | None = None, columns: list[str] | None = No
     found = found.replace_schema_metadata(None)
     if of is not None and not found.schema.equals(of):
         raise CorruptFile(
-            f"{path}: columns {found.schema.names}", expected=f"columns {of.names}", remedy="Delete the file and run again."
+            f"{path}: columns {found.schema.names}",
+            expected=f"columns {of.names}",
+            remedy="Delete the file and run again.",
         )
     return found

@@ -126,7 +126,9 @@ def _pinned(folder: Path) -> int | None:
         return None
     value = json.loads(path.read_text())
     if value.get("format") != FORMAT:
-        raise KaikuError(f"{path}: format {value.get('format')}", expected=f"{FORMAT}", remedy="Use the Kaiku that wrote it.")
+        raise KaikuError(
+            f"{path}: format {value.get('format')}", expected=f"{FORMAT}", remedy="Use the Kaiku that wrote it."
+        )
     return value["shards"]
 
 
@@ -154,7 +156,7 @@ def _decoded_bytes(path: str, files: dict[str, Signature]) -> int:
 
 
 class _Reader:
-    """Contents by stat: a file is opened only if its signature is not the one its digest or parsed form was made from."""
+    """Contents by stat: a file is opened only if its signature is not the one of its digest or parsed form."""
 
     def __init__(self, root: Path, files: dict[str, Signature], cache: Path):
         self.root, self.files, self.cache = root, files, cache

@@ -9,7 +9,10 @@ _BLOCK = re.compile(r"^Error in rule (?P<rule>\w+):(?P<body>.*?)(?=^\S|\Z)", re.
 _LOG = re.compile(r"^\s+log: (?P<path>.+?)(?: \(check log file.*)?$", re.MULTILINE)
 
 _REMEDIES = (
-    (re.compile(r"No space left on device"), "The disk is full: free some space and run again; finished items are kept."),
+    (
+        re.compile(r"No space left on device"),
+        "The disk is full: free some space and run again; finished items are kept.",
+    ),
     (re.compile(r"out of memory|MemoryError|Cannot allocate", re.I), "Memory ran out: lower batch_size, or --jobs."),
     (re.compile(r"ModuleNotFoundError|ImportError"), "The environment is not whole: run `make setup` again."),
     (re.compile(r"Permission denied|Read-only file system"), "The folder cannot be written: mend its permissions."),

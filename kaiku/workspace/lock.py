@@ -15,7 +15,7 @@ def acquire(path: Path) -> bool:
     if path in _held:
         return True
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "w")
+    file = open(path, "w")  # noqa: SIM115 - held for the life of the process
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The start of every Snakemake call: settings, lock, repaired records, fresh manifests, and the first line it prints."""
+"""The start of every Snakemake call: settings, lock, repaired records, fresh manifests, and the first line."""
 
 import json
 import sys
@@ -111,7 +111,12 @@ def _check_bases(settings: Settings) -> None:
 def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[str, ...]) -> None:
     corpora = [f"{name} ({found.recordings} recordings)" for name, found in scanned.items()]
     corpora += [f"{name} (to be fetched)" for name in unfetched]
-    print(f"kaiku {kaiku.__version__}: system {settings.system}; corpora {', '.join(corpora) or 'none'}", file=sys.stderr)
+    print(
+        f"kaiku {kaiku.__version__}: system {settings.system}; corpora {', '.join(corpora) or 'none'}", file=sys.stderr
+    )
     for name, found in scanned.items():
         if found.problems:
-            print(f"  {name}: {found.problems} files or rows have problems: {MANIFESTS / name}/problems.tsv", file=sys.stderr)
+            print(
+                f"  {name}: {found.problems} files or rows have problems: {MANIFESTS / name}/problems.tsv",
+                file=sys.stderr,
+            )

@@ -1,12 +1,15 @@
-"""Trainings that end badly, for processes of their own."""
+"""Trainings that end badly, here or in processes of their own."""
 
 import os
 import signal
 import sys
 
+import pytest
 from echo_family import make_spec
 
+from kaiku.errors import KaikuError
 from kaiku.store import digest
+from kaiku.train.curve import read_curve
 from kaiku.train.run import train
 from kaiku.train.stop import Stopped
 
@@ -51,3 +54,18 @@ def train_and_die_while_saving(folder, base):
     of_file = digest.of_file
     digest.of_file = lambda path: die() if "step_000008" in str(path) else of_file(path)
     train(make_spec(folder, base))
+
+
+def published(spec):
+    """Contents of all published files but the record of the run, which holds seconds."""
+    files = (p for p in spec.out.rglob("*") if p.is_file() and p.name != "run.json")
+    return {p.relative_to(spec.out).as_posix(): p.read_bytes() for p in files}
+
+
+def stopped(spec, call=16):
+    """Leave the state of a training that was stopped in the middle."""
+    spec.family.before_loss = at_call(call, lambda model: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(KaikuError, match="asked to stop"):
+        train(spec)
+    spec.family.before_loss = lambda model: None
+    return len(read_curve(spec.state / "current" / "curve.jsonl"))

@@ -74,6 +74,16 @@ def test_noise_depends_on_seed_and_number_only():
     assert len({tuple(draw(seed, number)) for seed in range(3) for number in range(3)}) == 9
 
 
+def test_every_batch_has_noise_of_its_own():
+    class Noise(EchoFamily):
+        def collate(self, examples, generator=None):
+            return torch.rand(4, generator=generator)
+
+    batches = make_batches()
+    batches.family = Noise()
+    assert len({tuple(batches[number].tolist()) for number in range(20)}) == 20
+
+
 def test_evaluation_holds_every_clip_longest_first():
     batches = evaluation_batches(LENGTHS, 8)
     order = np.concatenate(batches)

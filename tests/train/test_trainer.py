@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from disturbed import at_call
 from echo_family import SETTINGS, EchoFamily, EchoSettings, make_sentences, make_spec
 
 from kaiku.errors import KaikuError
@@ -100,7 +101,8 @@ def test_parts_are_means_over_their_own_targets():
 def test_held_out_loss_is_the_mean_over_all_targets(tmp_path, base):
     family = EchoFamily()
     trainer = make_trainer(tmp_path, base, family)
-    found = trainer.evaluate()
+    trainer.model.train()
+    found = trainer.evaluate()  # without dropout
     everything = family.collate([family.example(s) for s in make_sentences(5, seed=2)], None)
     with torch.no_grad():
         expected = float(mean_loss(family.loss(trainer.model.eval(), everything), family.counts(everything)))
@@ -118,19 +120,20 @@ def test_learning_rate_rises_and_falls_to_its_floor():
     assert {learning_rate_share(step, constant) for step in range(10, 101)} == {1.0}
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_loss_that_is_not_finite_stops_before_the_weights_are_spoiled(tmp_path, base, value):
+def spoil_loss(model):
+    with torch.no_grad():
+        model.heads[0].lora_B["default"].weight.fill_(float("inf"))
+
+
+def spoil_gradient(model):
+    model.heads[0].lora_B["default"].weight.register_hook(lambda gradient: gradient * float("inf"))
+
+
+@pytest.mark.parametrize(("spoil", "what"), [(spoil_loss, "loss"), (spoil_gradient, "gradient norm")])
+def test_what_is_not_finite_stops_before_the_weights_are_spoiled(tmp_path, base, spoil, what):
     spec = make_spec(tmp_path, base)
-    calls = []
-
-    def spoil(model):
-        calls.append(1)
-        if len(calls) == 24:
-            with torch.no_grad():
-                model.heads[0].lora_B["default"].weight.fill_(value)
-
-    spec.family.before_loss = spoil
-    with pytest.raises(KaikuError, match=r"at step \d+ of 12 is (nan|inf).*train.learning_rate \(0.01\)"):
+    spec.family.before_loss = at_call(22, spoil)  # in the second pass of step 7
+    with pytest.raises(KaikuError, match=rf"the {what} at step 7 of 12 is (nan|inf).*train.learning_rate \(0.01\)"):
         train(spec)
     assert not spec.out.exists()
-    assert len(read_curve(spec.state / "current" / "curve.jsonl")) >= 4
+    assert len(read_curve(spec.state / "current" / "curve.jsonl")) == 6

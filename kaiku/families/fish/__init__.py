@@ -72,6 +72,6 @@ def load(settings: Settings) -> "Fish":
 
 def tiny(folder: Path) -> Path:
     """Write a random base of 100,000 parameters in upstream's layout: 3 codebooks (64, 32, 32), bytes as vocabulary."""
-    from kaiku.families.fish.tiny import write_tiny
+    from kaiku.families.fish.fresh import write_tiny
 
     return write_tiny(folder)
