@@ -62,4 +62,4 @@ rule-graph: setup ## Draw the rule graph of the toy as docs/rules.svg
 
 clean-toy: ## Remove what the toy made, its working state too
 	rm -rf data/segments data/transcripts data/measures data/tokens data/selection data/protos models/codecs/toy \
-		models/toy models/toy-base results/toy results/toy-base dist/toy.tar.gz logs work
+		models/toy models/toy-base results/toy results/toy-base dist/toy.tar.gz logs work .snakemake

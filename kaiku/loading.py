@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kaiku import plugins
+from kaiku import plugins, stages
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
@@ -12,6 +12,8 @@ from kaiku.settings import CodecSettings, RunSettings, Settings
 from kaiku.store import atomic, digest
 
 IDENTITIES = Path("work/codecs")
+CODEC_FILES = ("encoder.safetensors", "decoder.safetensors", "config.json", "metrics.json", "key.json")
+"""What fitting a codec makes; key.json holds the key it was fitted under."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,14 @@ def codec_folder(settings: Settings, codec: str) -> Path:
     """Where a codec's files stand."""
     own = settings.codecs[codec]
     return Path(f"models/codecs/{codec}") if own.dataset else settings.base_root(own.base)
+
+
+def is_fitted(settings: Settings, codec: str) -> bool:
+    """Whether a fitted codec stands there whole, made under the configuration and code of now."""
+    folder = codec_folder(settings, codec)
+    if not all((folder / name).is_file() and (folder / name).stat().st_size for name in CODEC_FILES):
+        return False
+    return (folder / "key.json").read_text() == stages.fit_codec(settings, codec).text()
 
 
 def licences(settings: Settings, run: str) -> dict[str, str]:

@@ -20,21 +20,27 @@ USER_PACKAGE = "kaiku_plugins"
 
 def use_folders(folders: Sequence[str | Path]) -> None:
     """Make a user's plug-in folders findable, in order; their modules are `kaiku_plugins.<kind>.<name>`."""
-    for folder in folders:
-        if not Path(folder).is_dir():
-            raise SettingsError(f"plugins: {folder} is not a folder", remedy="Mend the path or take the line out.")
+    paths = [Path(folder).expanduser() for folder in folders]
+    for path in paths:
+        if not path.is_dir():
+            raise SettingsError(f"plugins: {path} is not a folder", remedy="Mend the path or take the line out.")
+    places = [str(path.resolve()) for path in paths]
+    if getattr(sys.modules.get(USER_PACKAGE), "__path__", None) == places:
+        return
+    for name in [name for name in sys.modules if name.split(".")[0] == USER_PACKAGE]:
+        del sys.modules[name]  # those of other folders
     package = ModuleType(USER_PACKAGE)
-    package.__path__ = [str(Path(folder).resolve()) for folder in folders]
+    package.__path__ = places
     spec = importlib.machinery.ModuleSpec(USER_PACKAGE, None, is_package=True)
     spec.submodule_search_locations = package.__path__
     package.__spec__ = spec
     sys.modules[USER_PACKAGE] = package
 
 
-def known(kind: str) -> dict[str, str]:
+def known(kind: str, packages: Sequence[str] = ("kaiku", USER_PACKAGE)) -> dict[str, str]:
     """Names of all plug-ins of a kind -> module names; a user's wins over the tree's own."""
     found = {}
-    for package in ("kaiku", USER_PACKAGE):
+    for package in packages:
         for root in getattr(sys.modules.get(package), "__path__", []):
             for info in pkgutil.iter_modules([str(Path(root) / kind)]):
                 if not info.name.startswith("_"):
@@ -42,19 +48,36 @@ def known(kind: str) -> dict[str, str]:
     return found
 
 
-def module_name(kind: str, name: str) -> str:
-    """Module of a plug-in; SettingsError with the nearest name where there is none."""
+def module_name(kind: str, name: str, where: str = "") -> str:
+    """Module of a plug-in; SettingsError with the nearest name if there is none. where: the setting that names it."""
     names = known(kind)
     if name not in names:
         raise SettingsError(
-            f"{kind}: {name!r} is not known{did_you_mean(name, names)}", expected=f"one of {', '.join(sorted(names))}"
+            f"{where or kind}: {name!r} is not among the {kind}{did_you_mean(name, names)}",
+            expected=f"one of {', '.join(sorted(names))}",
+            remedy=f"One of your own stands in <folder>/{kind}/{name}.py, with the folder named under `plugins:`.",
         )
     return names[name]
 
 
-def find(kind: str, name: str) -> ModuleType:
-    """The plug-in's module, imported."""
-    return importlib.import_module(module_name(kind, name))
+def find(kind: str, name: str, where: str = "") -> ModuleType:
+    """The plug-in's module, imported. Raises SettingsError where a user's own cannot be, or has no settings."""
+    path = module_name(kind, name, where)
+    try:
+        module = importlib.import_module(path)
+    except Exception as error:
+        if not path.startswith(f"{USER_PACKAGE}."):
+            raise
+        raise SettingsError(
+            f"{where or kind}: plug-in {name!r} cannot be imported: {type(error).__name__}: {error}",
+            remedy="Mend its file; a plug-in must import without the heavy libraries it computes with.",
+        ) from error
+    if not hasattr(module, "Settings"):
+        raise SettingsError(
+            f"{where or kind}: plug-in {name!r} ({module.__file__}) has no class Settings",
+            remedy="Add `class Settings(Strict)` with what can be set, or empty.",
+        )
+    return module
 
 
 def did_you_mean(name: str, names: Sequence[str]) -> str:

@@ -1,7 +1,5 @@
-"""The whole configuration as one strict tree: what a user writes, with units and reasons, and plain words where it errs."""
+"""The whole configuration as one strict tree: what a user writes, with units and reasons."""
 
-import types
-import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,31 +7,21 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, model
 
 from kaiku import plugins
 from kaiku.audio.segmentation import SegmentSettings
+from kaiku.complaints import NAME_PATTERN, complaints
 from kaiku.errors import SettingsError
+from kaiku.fetch.source import Source
 from kaiku.selection import DatasetSettings
 from kaiku.strict import Strict, speed_only
 from kaiku.synthesis import SynthesisSettings
 from kaiku.train.settings import LoraSettings, MergeSettings, TrainSettings
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Names of corpora, codecs, runs...: lower-case letters, digits and hyphens, since they are parts of paths."""
 
 DEFAULT_CHECKS = ("duration", "level", "clipping", "speech", "hum")
 
-
-class Source(Strict):
-    """Where a corpus or base model comes from when its folder is not there."""
-
-    url: str | None = Field(None, description="Archive to download (.tar.gz, .tar.bz2, .tar, .zip).")
-    sha256: str | None = Field(None, description="Digest of the archive; without one the first download is recorded.")
-    hub: str | None = Field(None, description="Repository on the model hub, owner/name.")
-    revision: str | None = Field(None, description="Commit of the hub repository; pinned so that a base never drifts.")
-
-    @model_validator(mode="after")
-    def _one_place(self) -> "Source":
-        if bool(self.url) == bool(self.hub):
-            raise ValueError("give either url or hub")
-        return self
+NAMED_BY = {"layouts": "layout", "asr": "kind", "codecs": "kind", "families": "family"}
+"""The setting beside `options` that names a plug-in of a kind; a check is named by its key."""
 
 
 class CorpusSettings(Strict):
@@ -67,8 +55,14 @@ class BaseSettings(Strict):
     path: str | None = Field(
         None, description="Folder of the checkpoint; default models/base/{name}. Never written to."
     )
-    source: Source | None = Field(None, description="Where to fetch it from when it is absent.")
+    source: Source | None = Field(None, description="Where to fetch it from; it lands in models/base/{name}.")
     licence: str = Field(description="Licence of the weights; travels with everything made from them.")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "BaseSettings":
+        if self.path and self.source:
+            raise ValueError("give either path (a folder of yours) or source (fetched into models/base/{name})")
+        return self
 
 
 class CodecSettings(Strict):
@@ -116,17 +110,25 @@ class Settings(Strict):
     """A system: its corpora, datasets, codecs, base models and runs."""
 
     system: Name = Field(description="Name of the system; the first line of every run says it.")
-    plugins: list[str] = Field(default_factory=list, description="Folders with plug-ins of one's own.")
-    corpora: dict[Name, CorpusSettings] = Field(default_factory=dict)
-    asr: dict[Name, AsrSettings] = Field(default_factory=dict)
+    plugins: list[str] = Field(
+        default_factory=list,
+        description="Folders with plug-ins of one's own, `checks/mine.py` and the like; they win over the tree's.",
+    )
+    corpora: dict[Name, CorpusSettings] = Field(default_factory=dict, description="Recordings, by origin.")
+    asr: dict[Name, AsrSettings] = Field(
+        default_factory=dict, description="Transcribers; `given`, the texts that came along, is always there."
+    )
     checks: dict[str, dict[str, Any]] = Field(
         default_factory=lambda: {name: {} for name in DEFAULT_CHECKS},
-        description="Quality checks to measure, each with its settings: modules of kaiku/checks.",
+        description="Quality checks to measure, each with its settings: modules of kaiku/checks. Who names any names "
+        "all.",
     )
-    datasets: dict[Name, DatasetSettings] = Field(default_factory=dict)
-    codecs: dict[Name, CodecSettings] = Field(default_factory=dict)
-    bases: dict[Name, BaseSettings] = Field(default_factory=dict)
-    runs: dict[Name, RunSettings] = Field(default_factory=dict)
+    datasets: dict[Name, DatasetSettings] = Field(
+        default_factory=dict, description="Which clips are taken, with which text, and which are held out."
+    )
+    codecs: dict[Name, CodecSettings] = Field(default_factory=dict, description="What turns clips into tokens.")
+    bases: dict[Name, BaseSettings] = Field(default_factory=dict, description="Base models that others have made.")
+    runs: dict[Name, RunSettings] = Field(default_factory=dict, description="Trainings; each becomes a model.")
     threads: Annotated[int, Field(ge=1)] = speed_only(2, description="Threads of a training or fitting job.")
     device: Literal["auto", "cpu", "cuda"] = speed_only("auto", description="Where models run.")
 
@@ -139,6 +141,8 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> "Settings":
+        for name in set(self.runs) & set(self.bases):
+            raise ValueError(f"runs.{name}: a base model has this name too; `base: {name}` could mean either")
         for name, dataset in self.datasets.items():
             for corpus in dataset.corpora:
                 _known(corpus, self.corpora, f"datasets.{name}.corpora", "corpora")
@@ -179,28 +183,34 @@ class Settings(Strict):
 
 def load(config: dict[str, Any]) -> Settings:
     """Validate a configuration; SettingsError in plain words names each key that means nothing and what was meant."""
-    plugins.use_folders(config.get("plugins") or [])
+    folders = config.get("plugins")
+    plugins.use_folders(folders if isinstance(folders, list) else [])
     try:
         settings = Settings.model_validate(config)
     except ValidationError as error:
-        raise SettingsError("Configuration: " + "; ".join(_words(e) for e in error.errors())) from None
+        raise _refuse(error, Settings) from None
     _check_plugins(settings)
     return settings
 
 
 def plugin_settings(kind: str, name: str, options: dict[str, Any], where: str) -> Any:
-    """A plug-in's own settings, validated by the class in its file."""
-    module = plugins.find(kind, name)
+    """A plug-in's own settings, validated by the class in its file. where: path of the options in the configuration."""
+    module = plugins.find(kind, name, where.removesuffix("options") + NAMED_BY.get(kind, ""))
     try:
         return module.Settings.model_validate(options)
     except ValidationError as error:
-        words = "; ".join(_words(e, module.Settings, where) for e in error.errors())
-        raise SettingsError(f"Configuration: {words}") from None
+        raise _refuse(error, module.Settings, where) from None
 
 
 def layout_settings(settings: Settings, corpus: str) -> Any:
     """A corpus' layout settings: its options, with the speaker and language that the corpus says of all recordings."""
     own = settings.corpora[corpus]
+    for name in ("speaker", "language"):
+        if name in own.options:
+            raise SettingsError(
+                f"corpora.{corpus}.options.{name}: the corpus itself says it",
+                remedy=f"Write it as corpora.{corpus}.{name}",
+            )
     options = {**own.options, "speaker": own.speaker, "language": own.language}
     return plugin_settings("layouts", own.layout, options, f"corpora.{corpus}.options")
 
@@ -220,58 +230,33 @@ def _check_plugins(settings: Settings) -> None:
             )
     for name, run in settings.runs.items():
         plugin_settings("families", run.family, run.options, f"runs.{name}.options")
+    _check_measures(settings)
+
+
+def _check_measures(settings: Settings) -> None:
+    """A dataset can only ask for what is measured."""
     measures = {field for check in settings.checks for field in plugins.find("checks", check).FIELDS}
     measures |= {"duration_s", "confidence"}
     for name, dataset in settings.datasets.items():
         for field in dataset.select:
             if field not in measures:
+                others = [check for check in plugins.known("checks") if field in plugins.find("checks", check).FIELDS]
                 raise SettingsError(
                     f"datasets.{name}.select.{field}: no check measures it{plugins.did_you_mean(field, measures)}",
                     expected=f"one of {', '.join(sorted(measures))}",
+                    remedy=f"Or add `{others[0]}: {{}}` to `checks:` ({', '.join(settings.checks)})" if others else "",
                 )
+
+
+def _refuse(error: ValidationError, model: type[BaseModel], where: str = "") -> SettingsError:
+    found = complaints(error, model, where)
+    if len(found) == 1:
+        return SettingsError(f"Configuration: {found[0]}")
+    return SettingsError("\n  ".join([f"Configuration: {len(found)} settings mean nothing.", *found]))
 
 
 def _known(name: str | None, names: dict[str, Any], where: str, what: str) -> None:
     if name not in names:
         known = ", ".join(sorted(names)) or "none"
-        raise ValueError(
-            f"{where}: {name!r} is not among the {what} ({known}){plugins.did_you_mean(name or '', names)}"
-        )
-
-
-def _words(error: Any, model: type[BaseModel] = Settings, where: str = "") -> str:
-    """One pydantic error as a sentence with the key's path, what was found, and what was meant."""
-    path = ".".join(str(part) for part in error["loc"])
-    full = ".".join(part for part in (where, path) if part)
-    if error["type"] == "extra_forbidden":
-        owner = _model_at(model, error["loc"][:-1])
-        names = list(owner.model_fields) if owner else []
-        near = plugins.did_you_mean(str(error["loc"][-1]), names)
-        return f"{full} is not a setting{near}" + ("" if near else f" (known there: {', '.join(names)})")
-    if error["type"] == "missing":
-        return f"{full} is missing"
-    if error["type"] == "value_error":
-        message = error["msg"].removeprefix("Value error, ")
-        return f"{full}: {message}" if full else message
-    return f"{full} is {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _model_at(model: type[BaseModel], loc: tuple) -> type[BaseModel] | None:
-    current: Any = model
-    for part in loc:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(part)
-            current = _model_in(field.annotation) if field else None
-        # A name in a dict[str, Model] leaves the model as it is.
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
-
-
-def _model_in(annotation: Any) -> Any:
-    """The settings class inside Optional[...], dict[str, ...], list[...]."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation
-    for argument in typing.get_args(annotation):
-        inner = _model_in(argument)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner
-    return None
+        near = plugins.did_you_mean(name or "", names)
+        raise ValueError(f"{where}: {name!r} is not among the {what} ({known}){near}")

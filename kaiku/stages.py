@@ -88,7 +88,7 @@ def train(settings: Settings, run: str, inputs: dict[str, str] | None = None) ->
         "lora": key_params(own.lora) if own.lora else None,
         "train": key_params(own.train),
     }
-    return StageKey("train", params, (_family(settings, run), "kaiku.train.run"), inputs or {})
+    return StageKey("train", params, (_family(settings, run), "kaiku.train.fit"), inputs or {})
 
 
 def merge(settings: Settings, run: str, inputs: dict[str, str] | None = None) -> StageKey:
@@ -122,7 +122,7 @@ def package(settings: Settings, run: str) -> StageKey:
 
 def computing_modules() -> list[str]:
     """Every module of the tree whose digest enters a key: what `code.lock` lists."""
-    found = {CLIPS, *_SEGMENTATION, "kaiku.selection", "kaiku.store.protos", "kaiku.train.run", "kaiku.train.merge"}
+    found = {CLIPS, *_SEGMENTATION, "kaiku.selection", "kaiku.store.protos", "kaiku.train.fit", "kaiku.train.merge"}
     found |= {"kaiku.synthesis", "kaiku.metrics.evaluation", "kaiku.report.report", "kaiku.package"}
     for kind in ("layouts", "checks", "asr", "codecs", "families"):
         for name, module in plugins.known(kind).items():

@@ -5,7 +5,7 @@ import sys
 from functools import cache
 
 from kaiku import stages
-from kaiku.loading import base_folder, codec_folder
+from kaiku.loading import CODEC_FILES, base_folder, codec_folder
 from kaiku.selection import FEW_RECORDINGS
 from kaiku.workspace.start import start
 
@@ -52,6 +52,17 @@ def packs_of(run, split):
     return shards_of(pattern, corpora, dataset=own.dataset, codec=own.codec, split=split)
 
 
+def codec_data(codec):
+    """What a codec is fitted to; nothing once it is fitted as configured, unless it is to follow its data.
+
+    Not `ancient()`: behind a planned input, Snakemake overlooks every other reason to run a job with ancient inputs.
+    """
+    own = SETTINGS.codecs[codec]
+    if not own.follow_data and codec in WORKSPACE.fitted:
+        return []
+    return selections_of(own.dataset)
+
+
 def codec_weights(codec):
     """Files whose change makes a codec's tokens stale: not its decoder where it is fitted here."""
     own = SETTINGS.codecs[codec]
@@ -61,8 +72,9 @@ def codec_weights(codec):
 def codec_whole(codec):
     """All of a codec: what speaking with it depends on."""
     own = SETTINGS.codecs[codec]
-    names = ("encoder.safetensors", "decoder.safetensors", "config.json", "metrics.json")
-    return [f"models/codecs/{codec}/{name}" for name in names] if own.dataset else base_files(own.base)
+    if own.dataset:
+        return [f"models/codecs/{codec}/{name}" for name in CODEC_FILES]
+    return base_files(own.base)
 
 
 def base_files(base):

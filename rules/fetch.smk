@@ -4,11 +4,6 @@ Needs: a network, and what the licence asks for.
 Makes: the corpus' folder and its manifests; models/base/{base}.
 """
 
-
-localrules:
-    fetch_model,
-
-
 for unfetched in WORKSPACE.unfetched:
 
     rule:
@@ -22,6 +17,9 @@ for unfetched in WORKSPACE.unfetched:
             ),
         log:
             f"logs/fetch_corpus/{unfetched}.log",
+        benchmark:
+            f"logs/fetch_corpus/{unfetched}.tsv"
+        localrule: True  # nodes of a cluster often have no network
         conda:
             "../envs/kaiku.yaml"
         params:
@@ -33,10 +31,16 @@ for unfetched in WORKSPACE.unfetched:
 rule fetch_model:
     """Fetch a base model at its pinned revision."""
     output:
-        record="models/base/{base}/fetched.json",
+        # Kept until the job replaces it: it names the commit or digest that was fetched first.
+        record=update("models/base/{base}/fetched.json"),
     log:
         "logs/fetch_model/{base}.log",
+    benchmark:
+        "logs/fetch_model/{base}.tsv"
+    localrule: True
     conda:
         "../envs/kaiku.yaml"
+    params:
+        source=lambda w: SETTINGS.bases[w.base].source.model_dump_json(),
     shell:
         program("fetch_model", "--base {wildcards.base} --record {output.record:q}")

@@ -8,15 +8,13 @@ Makes: models/codecs (where fitted), data/tokens of every clip that did not fail
 rule train_codec:
     """Fit a codec to a dataset's training clips; by default once, however the data grow."""
     input:
-        selection=lambda w: [
-            path if SETTINGS.codecs[w.codec].follow_data else ancient(path)
-            for path in selections_of(SETTINGS.codecs[w.codec].dataset)
-        ],
+        selection=lambda w: codec_data(w.codec),
     output:
         encoder="models/codecs/{codec}/encoder.safetensors",
         decoder="models/codecs/{codec}/decoder.safetensors",
         config="models/codecs/{codec}/config.json",
         metrics="models/codecs/{codec}/metrics.json",
+        key="models/codecs/{codec}/key.json",
     log:
         "logs/train_codec/{codec}.log",
     benchmark:

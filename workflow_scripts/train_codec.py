@@ -14,7 +14,7 @@ from kaiku import job, plugins, stages
 from kaiku.audio.resample import resample
 from kaiku.errors import KaikuError
 from kaiku.settings import Settings, plugin_settings
-from kaiku.store import digest, tables, whole
+from kaiku.store import atomic, digest, tables, whole
 from kaiku.store.clips import WorkspaceClips
 from kaiku.store.items import Counts
 
@@ -25,7 +25,8 @@ def program(args: argparse.Namespace) -> Counts:
     """Fit one codec."""
     settings = job.read_settings(args.settings)
     own = settings.codecs[args.codec]
-    key = stages.fit_codec(settings, args.codec).item(*_inputs(args.selection, own.follow_data))
+    stage = stages.fit_codec(settings, args.codec)
+    key = stage.item(*_inputs(args.selection, own.follow_data))
     options = plugin_settings("codecs", own.kind, own.options, f"codecs.{args.codec}.options")
 
     def build(outputs: Mapping[str, Path]) -> None:
@@ -38,6 +39,7 @@ def program(args: argparse.Namespace) -> Counts:
             )
         val = list(audio(settings, args.selection, "val", options.fit_s, options.sample_rate))[:HELD_OUT_CLIPS]
         plugins.find("codecs", own.kind).fit(options, train, outputs["codec"], held_out=val)
+        atomic.write_text(outputs["codec"] / "key.json", stage.text())
 
     return whole.run(args.carry, key, {"codec": args.out}, build)
 
@@ -77,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
     parser = job.parser(__doc__)
     parser.add_argument("--codec", required=True)
-    parser.add_argument("--selection", type=Path, nargs="+", required=True)
+    parser.add_argument("--selection", type=Path, nargs="*", required=True)
     for name in ("--out", "--carry"):
         parser.add_argument(name, type=Path, required=True)
     return job.main(program, parser, argv)

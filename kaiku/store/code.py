@@ -26,6 +26,7 @@ PLUMBING = (
     "kaiku.store.atomic",
     "kaiku.store.digest",
     "kaiku.store.owner",
+    "kaiku.train.settings",
 )
 """Modules that a computing module may import and that cannot change what it computes."""
 
@@ -33,7 +34,7 @@ _SKIPPED_FIELDS = {"ctx", "kind", "type_comment", "type_ignores"}
 
 
 def code_version(module: str) -> str:
-    """`v3` where the code is what `code.lock` accepted as version 3, else `v3+<digest>` (`new+<digest>` if unlisted)."""
+    """`v3` where the code is what `code.lock` accepted as version 3, else `v3+<digest>`; unlisted: `new+<digest>`."""
     version, locked = read_lock().get(module, ("new", ""))
     found = code_digest(module)
     return version if found == locked else f"{version}+{found[:12]}"
@@ -116,10 +117,10 @@ def _walk(node: object, parts: list[str]) -> None:
     if isinstance(node, ast.AST):
         parts.append(type(node).__name__)
         for name, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                value = [child for child in value if not _is_mute(child, node)]
             if value is None or value == [] or name in _SKIPPED_FIELDS:
                 continue
-            if name == "body" and isinstance(value, list):
-                value = _without_docstring(value)
             parts.append(name)
             _walk(value, parts)
         parts.append("/")
@@ -130,12 +131,11 @@ def _walk(node: object, parts: list[str]) -> None:
         parts.append(repr(node))
 
 
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0]
-    is_text = (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    )
-    return body[1:] if is_text else body
+def _is_mute(node: object, parent: ast.AST) -> bool:
+    """Texts that stand alone (docstrings, also under a constant), and the empty end some Pythons give an f-string."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return isinstance(parent, ast.JoinedStr) and isinstance(node, ast.Constant) and node.value == ""
 
 
 def _annotated(node: ast.stmt) -> bool:

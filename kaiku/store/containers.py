@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from kaiku.errors import CorruptFile
+from kaiku.errors import CorruptFile, KaikuError
 from kaiku.store import atomic
 
 BLOCK = tarfile.BLOCKSIZE
@@ -64,7 +64,7 @@ class Tar:
         view = _map(path)
 
         def read(offset: int, size: int) -> memoryview:
-            if offset < 0 or offset + size > len(view):
+            if not 0 <= offset <= offset + size <= len(view):
                 raise CorruptFile(f"{path}: bytes {offset}..{offset + size} of {len(view)}", remedy=_REMAKE)
             return view[offset : offset + size]
 
@@ -72,7 +72,7 @@ class Tar:
 
 
 class Npy:
-    """Token rows of all clips end to end in one `.npy`, uint16 [frames, codebooks]: `first` row and `frames` of each."""
+    """Token rows of all clips end to end in a `.npy`, uint16 [frames, codebooks]: `first` row and `frames` of each."""
 
     suffix = ".npy"
     columns: tuple[tuple[str, pa.DataType], ...] = (("first", pa.int64()), ("frames", pa.int64()))
@@ -85,12 +85,14 @@ class Npy:
         places, first = [], 0
         with atomic.writing(path) as f:
             f.write(self._header(0))
-            for _, payload in payloads:
+            for name, payload in payloads:
                 if payload is None:
                     places.append((-1, 0))
                     continue
+                frames, rest = divmod(len(payload), 2 * self.width)
+                if rest:
+                    raise KaikuError(f"{name}: {len(payload)} bytes of codes", expected=f"rows of {self.width} uint16")
                 f.write(payload)
-                frames = len(payload) // (2 * self.width)
                 places.append((first, frames))
                 first += frames
             f.seek(0)
@@ -107,7 +109,7 @@ class Npy:
             )
 
         def read(first: int, frames: int) -> memoryview:
-            if first < 0 or first + frames > shape[0]:
+            if not 0 <= first <= first + frames <= shape[0]:
                 raise CorruptFile(f"{path}: rows {first}..{first + frames} of {shape[0]}", remedy=_REMAKE)
             return view[start + first * row : start + (first + frames) * row]
 

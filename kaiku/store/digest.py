@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,10 @@ def of_file(path: Path) -> str:
     return h.hexdigest()
 
 
-def of_tree(folder: Path) -> str:
-    """Digest of a folder: relative names and contents of all files in it, in sorted order; hidden files left out."""
+def of_tree(folder: Path, leave_out: Collection[str] = ()) -> str:
+    """Digest of a folder: relative names and contents of its files in sorted order; hidden ones are left out."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("[!.]*") if p.is_file())
+    names = [name for name in names if name not in leave_out]
     return of_value([[name, of_file(folder / name)] for name in names])
 
 

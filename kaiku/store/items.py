@@ -23,6 +23,7 @@ from kaiku.store.owner import Owner, owning
 from kaiku.store.spool import Payload, content
 
 ATTIC_BYTES = 256 << 20
+ROW_BYTES = 256  # roughly what a row takes beside its payload
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an item came to: its rows, one payload (or None) a row, and how it went."""
+    """What an item came to: its rows (one at least), one payload (or None) a row, and how it went."""
 
     rows: list[dict[str, Any]]
     payloads: list[Payload | None] = field(default_factory=list)
     status: str = rows.STATUS_OK
     error: str = ""
+
+    def __post_init__(self):
+        if not self.rows:  # it would leave no trace of its key, and be computed again by every job
+            raise KaikuError("an item came to no rows", expected="one at least; `empty` is a row without a payload")
 
 
 @dataclass(frozen=True)
@@ -132,44 +137,43 @@ class _Run:
             else:
                 missing.append(item)
         unique = list({item.key: item for item in missing}.values())
-        failures = self._compute(unique, compute, label, done) if unique else {}
-        counts = Counts(
-            computed=len(unique) - len(failures),
-            reused=len(self.items) - len(unique),
-            failed=len(failures),
-            damaged=self.damaged,
-        )
+        broken = self._compute(unique, compute, label, done) if unique else {}
+        failures = {item.id: broken[item.key] for item in self.items if item.key in broken}
+        computed = len(unique) - len(broken)
         _refuse_many_failures(failures, len(self.items), max_failed, label)
         self._commit(done, kept)
-        return counts
+        return Counts(computed, len(self.items) - computed - len(failures), len(failures), self.damaged)
 
     def _compute(self, missing: list[Item], compute: Compute, label: str, done: dict[str, "_Stored"]) -> dict[str, str]:
-        failures: dict[str, str] = {}
+        """Journal each outcome as it comes; returns errors by key."""
+        broken: dict[str, str] = {}
         for item, outcome in track(compute(missing), total=len(missing), label=label):
             payloads = outcome.payloads or [None] * len(outcome.rows)
             named = [_digested(row, payload) for row, payload in zip(outcome.rows, payloads, strict=True)]
             if outcome.status == rows.STATUS_FAILED:
                 log(f"{label}: {item.id} failed: {outcome.error}")
-                failures[item.id] = outcome.error
+                broken[item.key] = outcome.error
                 done[item.key] = _Stored(outcome.status, outcome.error, named, lambda row: None)
             else:
                 record = self.journal.append(item.key, outcome.status, outcome.error, named, payloads)
                 done[item.key] = _from_journal(self.journal, record)
         self.journal.close()
-        return failures
+        return broken
 
     def _kept(self) -> dict[str, "_Stored"]:
-        """Everything there is by key; of several, the newest wins."""
-        kept: dict[str, _Stored] = {}
-        for journal in (self.attic, self.journal):
-            kept.update((record.key, _from_journal(journal, record)) for record in journal.read())
+        """Everything there is by key, oldest first; of several, the newest wins."""
         sources = [(g / "rows.parquet", g / "data") for g in self._generations()]
         if self.artefact.before is not None:
             before = self.artefact.before
             sources.insert(0, (before / self.artefact.rows_path.name, before / _name(self.artefact.data_path)))
-        for rows_path, data_path in sources:
-            if rows_path.exists():
-                kept.update(self._read(rows_path, data_path))
+        found = [dict(reversed(_read_journal(self.attic).items()))]
+        found += [self._read(rows_path, data_path) for rows_path, data_path in sources if rows_path.exists()]
+        found.append(_read_journal(self.journal))
+        kept: dict[str, _Stored] = {}
+        for source in found:
+            for key, stored in source.items():
+                kept.pop(key, None)  # so that it counts as young as its newest copy
+                kept[key] = stored
         return kept
 
     def _read(self, rows_path: Path, data_path: Path) -> dict[str, "_Stored"]:
@@ -183,21 +187,20 @@ class _Run:
         columns = [name for name, _ in container.columns] if container else []
         payload = _payload_reader(read, columns)
         found: dict[str, _Stored] = {}
+        owners: dict[str, str] = {}
         for row in table.to_pylist():
-            key, status, error = row.pop("key"), row.pop("status"), row.pop("error")
-            row.pop("item")
-            if status != rows.STATUS_FAILED:
-                found.setdefault(key, _Stored(status, error, [], payload)).rows.append(row)
+            item, key, status, error = (row.pop(name) for name in ("item", "key", "status", "error"))
+            if status == rows.STATUS_FAILED or owners.setdefault(key, item) != item:
+                continue  # items of equal content share a key: the rows of the first are those of all
+            found.setdefault(key, _Stored(status, error, [], payload)).rows.append(row)
         return found
 
     def _intact(self, item: Item, stored: "_Stored") -> bool:
         try:
-            for row in stored.rows:
-                payload = stored.payload(row)
-                if payload is not None and digest.of_bytes(payload) != row["digest"]:
-                    raise CorruptFile(f"{item.id}: stored payload does not match its digest")
+            for _ in stored.payloads():
+                pass
         except CorruptFile as error:
-            log(f"made again: {error}")
+            log(f"made again: {item.id}: {error}")
             self.damaged += 1
             return False
         return True
@@ -205,6 +208,8 @@ class _Run:
     def _commit(self, done: dict[str, "_Stored"], kept: dict[str, "_Stored"]) -> None:
         """Write a new generation whole, point the outputs at it, then let go of what it replaces."""
         self.owner.check()
+        for unfinished in self.artefact.carry.glob(".g*"):  # of a process that was killed while it wrote
+            shutil.rmtree(unfinished)
         generations = self._generations()
         number = int(generations[-1].name[1:]) + 1 if generations else 1
         target = self.artefact.carry / f"g{number:06d}"
@@ -240,23 +245,30 @@ class _Run:
         rows.write(folder / "rows.parquet", rows.table(lines, self.artefact.schema))
 
     def _keep_unreferenced(self, done: dict[str, "_Stored"], kept: dict[str, "_Stored"]) -> None:
-        """Rows that nothing refers to now go to the attic, newest first up to its cap: a change undone costs nothing."""
+        """Rows that nothing refers to now go to the attic, newest first: a change undone costs nothing."""
         already = {record.key for record in self.attic.read()}
         dropped = [key for key in kept if key not in done]
         if all(key in already for key in dropped):
             return
         beside = Journal(self.artefact.carry / "attic.new")
         beside.discard()
-        size = 0
+        room = ATTIC_BYTES
         for key in reversed(dropped):
             stored = kept[key]
-            payloads = [stored.payload(row) for row in stored.rows]
-            size += sum(len(p) for p in payloads if p is not None) + 256
-            if size > ATTIC_BYTES:
-                break
-            beside.append(key, stored.status, stored.error, stored.rows, payloads)
+            try:
+                payloads = list(stored.payloads())
+            except CorruptFile as error:
+                log(f"not kept: {error}")
+                continue
+            size = sum(len(p) for p in payloads if p is not None) + ROW_BYTES * len(payloads)
+            if size <= room:
+                room -= size
+                beside.append(key, stored.status, stored.error, stored.rows, payloads)
         beside.close()
-        beside.path.replace(self.attic.path)
+        if beside.path.exists():
+            beside.path.replace(self.attic.path)
+        else:
+            self.attic.discard()
 
     def _generations(self) -> list[Path]:
         return sorted(self.artefact.carry.glob("g[0-9]*"))
@@ -268,6 +280,19 @@ class _Stored:
     error: str
     rows: list[dict[str, Any]]
     payload: Callable[[dict[str, Any]], bytes | memoryview | None]
+
+    def payloads(self) -> Iterator[bytes | memoryview | None]:
+        """The payload of each row. Raises CorruptFile where one is not what its row says."""
+        for row in self.rows:
+            payload = self.payload(row)
+            if payload is not None and digest.of_bytes(payload) != row["digest"]:
+                raise CorruptFile("a stored payload does not match its digest")
+            yield payload
+
+
+def _read_journal(journal: Journal) -> dict[str, _Stored]:
+    """What a journal holds by key, in the order in which it was put there."""
+    return {record.key: _from_journal(journal, record) for record in journal.read()}
 
 
 def _from_journal(journal: Journal, record: Any) -> _Stored:

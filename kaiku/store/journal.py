@@ -93,10 +93,8 @@ class Journal:
     def _open(self):
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            whole = 0
-            for _, whole in self._scan():
-                pass
-            self._file = open(self.path, "ab")
+            whole = max((end for _, end in self._scan()), default=0)
+            self._file = open(self.path, "ab")  # noqa: SIM115 - closed by close()
             self._file.truncate(whole)
             self._file.seek(whole)
         return self._file

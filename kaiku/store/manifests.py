@@ -5,17 +5,23 @@ line; tab, newline, carriage return and backslash inside a field are escaped wit
 """
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from kaiku.errors import CorruptFile
 from kaiku.store import atomic
+
+T = TypeVar("T")
 
 FORMAT = 1
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
+_ESCAPED = re.compile(r"\\(.?)")
+_RESCAN = "Delete the file; the next run scans the corpus again."
 
 AUDIO_COLUMNS = ("recording", "path", "digest", "bytes", "speaker", "language", "extras")
 TEXT_COLUMNS = ("recording", "start_s", "end_s", "text")
@@ -71,18 +77,20 @@ def write_text(path: Path, rows: Iterable[TextRow]) -> bool:
 
 def read_audio(path: Path) -> list[AudioRow]:
     """Read an audio manifest."""
-    return [
-        AudioRow(recording, file, content, int(size), speaker, language, json.loads(extras))
-        for recording, file, content, size, speaker, language, extras in _read(path, AUDIO_COLUMNS)
-    ]
+    return _read(path, AUDIO_COLUMNS, _audio_row)
 
 
 def read_text(path: Path) -> list[TextRow]:
     """Read a text manifest."""
-    return [
-        TextRow(recording, float(start) if start else None, float(end) if end else None, text)
-        for recording, start, end, text in _read(path, TEXT_COLUMNS)
-    ]
+    return _read(path, TEXT_COLUMNS, _text_row)
+
+
+def _audio_row(recording: str, path: str, digest: str, size: str, speaker: str, language: str, extras: str) -> AudioRow:
+    return AudioRow(recording, path, digest, int(size), speaker, language, json.loads(extras))
+
+
+def _text_row(recording: str, start: str, end: str, text: str) -> TextRow:
+    return TextRow(recording, float(start) if start else None, float(end) if end else None, text)
 
 
 def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> bool:
@@ -91,26 +99,28 @@ def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -
     return atomic.write_text_if_changed(path, "\n".join(texts) + "\n")
 
 
-def _read(path: Path, columns: Sequence[str]) -> list[list[str]]:
-    lines = path.read_text(encoding="utf-8").split("\n")
+def _read(path: Path, columns: Sequence[str], row: Callable[..., T]) -> list[T]:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise CorruptFile(f"{path}: not UTF-8 ({error})", remedy=_RESCAN) from error
     if lines[0].split("\t") != list(columns):
-        raise CorruptFile(
-            f"{path}: header {lines[0]!r}",
-            expected="\\t".join(columns),
-            remedy="Delete the file; the next run scans the corpus again.",
-        )
+        raise CorruptFile(f"{path}: header {lines[0]!r}", expected="\\t".join(columns), remedy=_RESCAN)
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if not line:
             continue
-        fields = [_unescape(field) for field in line.split("\t")]
+        fields = line.split("\t")
         if len(fields) != len(columns):
             raise CorruptFile(
-                f"{path}, line {number}: {len(fields)} fields",
-                expected=f"{len(columns)}",
-                remedy="Delete the file; the next run scans the corpus again.",
+                f"{path}, line {number}: {len(fields)} fields", expected=f"{len(columns)}", remedy=_RESCAN
             )
-        rows.append(fields)
+        try:
+            rows.append(row(*map(_unescape, fields)))
+        except (KeyError, ValueError) as error:
+            raise CorruptFile(
+                f"{path}, line {number}: {line!r}", expected=", ".join(columns), remedy=_RESCAN
+            ) from error
     return rows
 
 
@@ -121,12 +131,7 @@ def _escape(field: str) -> str:
 
 
 def _unescape(field: str) -> str:
-    if "\\" not in field:
-        return field
-    out, characters = [], iter(field)
-    for c in characters:
-        out.append(_UNESCAPES[next(characters)] if c == "\\" else c)
-    return "".join(out)
+    return _ESCAPED.sub(lambda found: _UNESCAPES[found[1]], field)
 
 
 def _number(value: float | None) -> str:

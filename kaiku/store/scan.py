@@ -8,8 +8,9 @@ import json
 import os
 import pickle
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ FORMAT = 1
 CACHE_FORMAT = 1
 LOSSY_GROWTH = {".mp3": 12, ".ogg": 20, ".opus": 20, ".webm": 20, ".m4a": 12, ".aac": 12, ".mp4": 12}
 """How much larger a recording of this form is when it is kept as FLAC, for sizing shards; 1 where not listed."""
+
+_STAMP = 32  # characters of the digest before the pickle
 
 Signature = tuple[int, int, int, int]
 
@@ -52,7 +55,7 @@ def scan(
     discover(files, read): the layout's, yielding Recording and Problem. cache: the stat cache's file, disposable.
     shards: number wanted at the first scan; pinned in `folder/corpus.json` from then on.
     """
-    files = _walk(root) if root.is_dir() else {}
+    files, misnamed = _split_by_name(_walk(root) if root.is_dir() else {})
     pinned = _pinned(folder)
     if not files and pinned:
         log(f"{root} is {'empty' if root.is_dir() else 'absent'}: its manifests stay as they are")
@@ -66,7 +69,7 @@ def scan(
     reader = _Reader(root, files, cache)
     found = list(discover(files.keys(), reader.parsed))
     recordings = sorted((f for f in found if isinstance(f, Recording)), key=lambda r: r.id)
-    problems = [f for f in found if isinstance(f, Problem)]
+    problems = misnamed + [f for f in found if isinstance(f, Problem)]
     if not recordings and pinned:
         log(f"{root} holds no recordings now: its manifests stay as they are")
         return read(folder, frozen=True)
@@ -124,7 +127,10 @@ def _pinned(folder: Path) -> int | None:
     path = folder / "corpus.json"
     if not path.exists():
         return None
-    value = json.loads(path.read_text())
+    try:
+        value = json.loads(path.read_text())
+    except ValueError as error:
+        raise KaikuError(f"{path}: {error}", expected="JSON", remedy="Take it from git: it pins the shards.") from error
     if value.get("format") != FORMAT:
         raise KaikuError(
             f"{path}: format {value.get('format')}", expected=f"{FORMAT}", remedy="Use the Kaiku that wrote it."
@@ -135,20 +141,36 @@ def _pinned(folder: Path) -> int | None:
 def _walk(root: Path) -> dict[str, Signature]:
     """Every file under the root but hidden ones: relative path -> (size, mtime, ctime, inode)."""
     found: dict[str, Signature] = {}
-    waiting = [""]
+    waiting: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
     while waiting:
-        relative = waiting.pop()
+        relative, above = waiting.pop()
+        folder = (root / relative).stat()
+        if (folder.st_dev, folder.st_ino) in above:
+            continue  # a link to a folder that it lies in itself
+        above = (*above, (folder.st_dev, folder.st_ino))
         with os.scandir(root / relative) as entries:
             for entry in entries:
                 name = f"{relative}/{entry.name}" if relative else entry.name
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir():
-                    waiting.append(name)
+                    waiting.append((name, above))
                 elif entry.is_file():
                     stat = entry.stat()
                     found[name] = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
     return dict(sorted(found.items()))
+
+
+def _split_by_name(files: dict[str, Signature]) -> tuple[dict[str, Signature], list[Problem]]:
+    """Files whose names are text, and a Problem for each whose name is not UTF-8."""
+    kept, problems = {}, []
+    for name, signature in files.items():
+        shown = name.encode(errors="backslashreplace").decode()
+        if shown == name:
+            kept[name] = signature
+        else:
+            problems.append(Problem(shown, "has a name that is not UTF-8", "Rename it; until then it is left out."))
+    return kept, problems
 
 
 def _decoded_bytes(path: str, files: dict[str, Signature]) -> int:
@@ -173,15 +195,16 @@ class _Reader:
         fresh = [p for p in paths if self._look(p, "digest") is None]
         if fresh:
             with ThreadPoolExecutor(4) as pool:
-                results = pool.map(lambda p: digest.of_file(self.root / p), fresh)
+                results = pool.map(self._digest, fresh)
                 for path, value in track(zip(fresh, results), total=len(fresh), label=f"scan {self.root}", unit="file"):
                     self.used[path, "digest"] = (self.files[path], value)
-        return {p: self._remembered(p, "digest", lambda p=p: digest.of_file(self.root / p)) for p in paths}
+        return {p: self._remembered(p, "digest", lambda p=p: self._digest(p)) for p in paths}
 
     def save(self) -> None:
         """Write the cache if anything in it changed."""
         if self.used != self.known:
-            atomic.write_bytes(self.cache, pickle.dumps((CACHE_FORMAT, self.used), protocol=5))
+            content = pickle.dumps((CACHE_FORMAT, self.used), protocol=5)
+            atomic.write_bytes(self.cache, digest.of_bytes(content).encode() + content)
 
     def _remembered(self, path: str, what: str, make: Callable[[], Any]) -> Any:
         known = self._look(path, what)
@@ -194,11 +217,27 @@ class _Reader:
         return entry if entry is not None and entry[0] == self.files[path] else None
 
     def _bytes(self, path: str) -> bytes:
-        return (self.root / path).read_bytes()
+        with self._reading(path) as file:
+            return file.read_bytes()
+
+    def _digest(self, path: str) -> str:
+        with self._reading(path) as file:
+            return digest.of_file(file)
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[Path]:
+        try:
+            yield self.root / path
+        except OSError as error:
+            raise KaikuError(
+                f"{self.root / path} cannot be read ({error.strerror})",
+                remedy="Mend its permissions or the disk, or move it out of the corpus.",
+            ) from error
 
     def _load(self) -> dict[tuple[str, str], tuple[Signature, Any]]:
-        try:
-            version, known = pickle.loads(self.cache.read_bytes())
-        except (OSError, pickle.UnpicklingError, EOFError, ValueError, AttributeError, ImportError):
+        content = self.cache.read_bytes() if self.cache.exists() else b""
+        stamp, pickled = content[:_STAMP], content[_STAMP:]
+        if not content or digest.of_bytes(pickled).encode() != stamp:
             return {}
+        version, known = pickle.loads(pickled)
         return known if version == CACHE_FORMAT else {}

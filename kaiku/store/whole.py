@@ -6,9 +6,10 @@ contents, parameters and code are what they were finds its result under its key 
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from kaiku.errors import KaikuError
 from kaiku.progress import log
 from kaiku.store import atomic, digest
 from kaiku.store.items import Counts
@@ -26,14 +27,16 @@ def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build) -> Cou
     outputs: name -> path. build: gets the same names with paths in a work folder and must create every one of them.
     """
     with owning(carry) as owner:
+        _remove_unfinished(carry)
         result = carry / key
-        found = _intact(result)
+        found = _intact(result, outputs)
         if not found:
             shutil.rmtree(result, ignore_errors=True)
             with atomic.folder(result) as building:
                 files = building / "files"
                 files.mkdir()
                 build({name: files / name for name in outputs})
+                _check_complete(files, outputs)
                 atomic.write_text(building / "digest", digest.of_tree(files))
         owner.check()
         for name, target in outputs.items():
@@ -43,13 +46,27 @@ def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build) -> Cou
         return Counts(reused=1) if found else Counts(computed=1)
 
 
-def _intact(result: Path) -> bool:
-    if not (result / "digest").exists():
+def _intact(result: Path, outputs: Iterable[str]) -> bool:
+    files = result / "files"
+    if not (result / "digest").exists() or not all((files / name).exists() for name in outputs):
         return False
-    if digest.of_tree(result / "files") == (result / "digest").read_text():
+    if digest.of_tree(files) == (result / "digest").read_text():
         return True
     log(f"made again: {result} does not match its digest")
     return False
+
+
+def _check_complete(files: Path, outputs: Iterable[str]) -> None:
+    absent = [name for name in outputs if not (files / name).exists()]
+    if absent:
+        raise KaikuError(f"{', '.join(absent)}: the stage ended well and did not make it", expected="every output")
+
+
+def _remove_unfinished(carry: Path) -> None:
+    """Work folders of processes that were killed while they built."""
+    for path in carry.glob(".*"):
+        if path.is_dir():
+            shutil.rmtree(path)
 
 
 def _publish(source: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _STATE = Path(".snakemake")
@@ -30,6 +30,16 @@ def repair_hidden_failures(workspace: Path = Path()) -> list[str]:
         record.unlink()
         repaired.append(output)
     return repaired
+
+
+def forget_inputs(outputs: Iterable[str], workspace: Path = Path()) -> None:
+    """Let records of some outputs name no inputs, as their rule names none from now on: else that change plans it."""
+    wanted = set(outputs)
+    for record, output in _records(workspace / _STATE / "metadata"):
+        if output in wanted:
+            content = json.loads(record.read_text())
+            if content.get("input"):
+                record.write_text(json.dumps({**content, "input": [], "input_checksums": {}}))
 
 
 def recorded_outputs(workspace: Path = Path()) -> Iterator[str]:

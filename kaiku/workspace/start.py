@@ -12,7 +12,8 @@ import kaiku
 from kaiku import plugins
 from kaiku import settings as configuration
 from kaiku.errors import KaikuError
-from kaiku.settings import Settings, layout_settings
+from kaiku.loading import CODEC_FILES, codec_folder, is_fitted
+from kaiku.settings import CorpusSettings, Settings, layout_settings
 from kaiku.store import atomic, scan
 from kaiku.store.scan import Scanned
 from kaiku.store.shards import shard_name
@@ -26,17 +27,22 @@ UNFETCHED_SHARDS = 8
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace as the rules see it. locked: this process may run jobs; scanned: by corpus."""
+    """A workspace as the rules see it.
+
+    scanned: by corpus; unfetched: corpora still to be fetched; fitted: codecs that stand there as configured;
+    locked: this process may run jobs.
+    """
 
     settings: Settings
     scanned: Mapping[str, Scanned]
     unfetched: tuple[str, ...]
+    fitted: tuple[str, ...]
     locked: bool
 
     def shards(self, corpus: str) -> list[str]:
         """Shards of a corpus that hold recordings; all of them where the corpus is still to be fetched."""
         if corpus in self.unfetched:
-            return [shard_name(n) for n in range(self.settings.corpora[corpus].shards or UNFETCHED_SHARDS)]
+            return [shard_name(n) for n in range(planned_shards(self.settings.corpora[corpus]))]
         return list(self.scanned[corpus].shards)
 
     def recordings(self, corpus: str) -> int:
@@ -55,8 +61,21 @@ def start(config: dict[str, Any], *, main_process: bool) -> Workspace:
         raise SystemExit(f"kaiku: {error}") from None
 
 
-def scan_corpus(settings: Settings, corpus: str) -> Scanned:
-    """Bring one corpus' manifests up to date with its folder."""
+def is_absent(root: Path) -> bool:
+    """True where a corpus' folder is not there, or holds nothing."""
+    return not root.exists() or (root.is_dir() and not any(root.iterdir()))
+
+
+def planned_shards(own: CorpusSettings) -> int:
+    """Number of shards that the jobs of a corpus are planned for before it is fetched."""
+    return own.shards or UNFETCHED_SHARDS
+
+
+def scan_corpus(settings: Settings, corpus: str, *, shards: int | None = None) -> Scanned:
+    """Bring one corpus' manifests up to date with its folder.
+
+    shards: number for the first scan; by default that of the configuration, else by size.
+    """
     own = settings.corpora[corpus]
     discover = plugins.find("layouts", own.layout).discover
     return scan.scan(
@@ -64,7 +83,7 @@ def scan_corpus(settings: Settings, corpus: str) -> Scanned:
         MANIFESTS / corpus,
         Path("work/stat") / f"{corpus}.pickle",
         partial(_discover, discover, layout_settings(settings, corpus)),
-        shards=own.shards,
+        shards=shards or own.shards,
     )
 
 
@@ -81,7 +100,16 @@ def _start(config: dict[str, Any], main_process: bool) -> Workspace:
     if main_process:
         _check_bases(settings)
         _say(settings, scanned, unfetched)
-    return Workspace(settings, scanned, unfetched, locked)
+    return Workspace(settings, scanned, unfetched, _fitted(settings, locked), locked)
+
+
+def _fitted(settings: Settings, locked: bool) -> tuple[str, ...]:
+    """Codecs that need no fitting; those that do not follow their data name no inputs any more."""
+    found = tuple(name for name, own in settings.codecs.items() if own.dataset and is_fitted(settings, name))
+    kept = [name for name in found if not settings.codecs[name].follow_data]
+    if locked and kept:
+        provenance.forget_inputs(f"{codec_folder(settings, name)}/{file}" for name in kept for file in CODEC_FILES)
+    return found
 
 
 def _as_it_stands(corpus: str) -> Scanned:
@@ -93,8 +121,9 @@ def _discover(discover: Any, options: Any, files: Any, read: Any) -> Any:
 
 
 def _is_unfetched(settings: Settings, corpus: str) -> bool:
-    absent = not settings.corpus_root(corpus).exists()
-    return absent and settings.corpora[corpus].source is not None and not (MANIFESTS / corpus / "corpus.json").exists()
+    has_source = settings.corpora[corpus].source is not None
+    never_scanned = not (MANIFESTS / corpus / "corpus.json").exists()
+    return has_source and never_scanned and is_absent(settings.corpus_root(corpus))
 
 
 def _check_bases(settings: Settings) -> None:
