@@ -28,7 +28,7 @@ def complaints(error: ValidationError, model: type[BaseModel], where: str = "") 
     """One sentence for each setting at fault. where: path of `model` itself in the configuration."""
     by_path: dict[str, list[Any]] = {}
     for fault in error.errors():
-        path = ".".join([*([where] if where else []), *_path(model, fault["loc"])])
+        path = ".".join([*([where] if where else []), *_path(model, fault)])
         by_path.setdefault(path, []).append(fault)
     return [_sentence(path, faults, model) for path, faults in by_path.items()]
 
@@ -93,16 +93,15 @@ def _known_there(model: type[BaseModel], loc: tuple) -> str:
     return near or f" (known there: {', '.join(names) or 'none'})"
 
 
-def _path(model: type[BaseModel], loc: tuple) -> list[str]:
+def _path(model: type[BaseModel], fault: Any) -> list[str]:
     """The keys a user wrote: pydantic's location without the marks it sets for members of a union and for names."""
     path, current = [], model
-    for number, part in enumerate(loc):
+    for part in fault["loc"]:
         inner = _inside(current, part)
-        unknown = inner is None and number == len(loc) - 1 and isinstance(current, type)
-        if (inner is not None or unknown) and part != "[key]":
+        if inner is not None:
             path.append(str(part))
             current = inner
-    return path
+    return [*path, str(fault["loc"][-1])] if fault["type"] == "extra_forbidden" else path
 
 
 def _owner(model: type[BaseModel], loc: tuple) -> type[BaseModel]:

@@ -31,8 +31,7 @@ for unfetched in WORKSPACE.unfetched:
 rule fetch_model:
     """Fetch a base model at its pinned revision."""
     output:
-        # Kept until the job replaces it: it names the commit or digest that was fetched first.
-        record=update("models/base/{base}/fetched.json"),
+        record="models/base/{base}/fetched.json",
     log:
         "logs/fetch_model/{base}.log",
     benchmark:

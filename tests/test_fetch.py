@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 import threading
 import zipfile
@@ -141,7 +142,7 @@ def test_an_archive_arrives_whole_and_is_recorded(server, mode):
     assert files_in("data/raw/x") == {"SPK/a.wav": b"one", "SPK/a.lab": b"yksi"}
     assert record == {"url": f"{server.url}/x", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     left = [p.name for p in Path("work/fetch").rglob("*") if p.is_file()]
-    assert sorted(left) == ["lock", "owner"]
+    assert sorted(left) == ["fetched.json", "lock", "owner"]
 
 
 def test_a_zip_arrives_too(server):
@@ -247,6 +248,9 @@ def test_the_first_digest_is_asked_for_ever_after(server):
     first = get(source)
     server.files["/x"] = tar_of({"a.wav": b"two"})
     with pytest.raises(CorruptFile, match=f"Expected: {first['sha256']}"):
+        get(source, Path("data/raw/again"))
+    with pytest.raises(CorruptFile, match=f"Expected: {first['sha256']}"):
+        shutil.rmtree("work")  # another machine, to which the record came with git
         get(source, Path("data/raw/again"), known=first)
     assert nothing_at(Path("data/raw/again"))
     server.files["/y"] = server.files["/x"]
@@ -281,7 +285,7 @@ def test_a_zip_that_would_leave_its_folder_is_refused(tmp_path, name):
     with zipfile.ZipFile("x.zip", "w") as zipped:
         zipped.writestr(name, b"x")
     Path("out").mkdir()
-    with pytest.raises(KaikuError, match="leads out of the archive"):
+    with pytest.raises(KaikuError, match="leads out of the folder"):
         unpack(Path("x.zip"), Path("out"))
     assert files_in("out") == {}
 
@@ -345,7 +349,7 @@ def test_a_branch_is_pinned_by_its_first_fetch(hub):
     first = get(Source(hub="owner/model", revision="main"))
     moved = {"id": "owner/model", "sha": "c" * 40, "siblings": []}
     hub.json["/api/models/owner/model/revision/main?blobs=true"] = (200, moved)
-    again = get(Source(hub="owner/model", revision="main"), Path("data/raw/again"), known=first)
+    again = get(Source(hub="owner/model", revision="main"), Path("data/raw/again"))
     assert again == first
     assert files_in("data/raw/again") == MODEL
 
@@ -355,6 +359,15 @@ def test_a_file_that_is_not_what_the_hub_states_is_refused(hub):
     with pytest.raises(KaikuError):
         get(Source(hub="owner/model", revision="main"))
     assert nothing_at()
+
+
+def test_a_file_of_the_hub_that_would_leave_its_folder_is_refused(hub, workspace):
+    evil = {"id": "owner/model", "sha": COMMIT, "siblings": [{"rfilename": "../../evil", "size": 1}]}
+    hub.json["/api/models/owner/model/revision/main?blobs=true"] = (200, evil)
+    with pytest.raises(KaikuError, match="leads out of the folder"):
+        get(Source(hub="owner/model", revision="main"))
+    assert nothing_at()
+    assert not list(workspace.rglob("evil"))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def program(args: argparse.Namespace) -> Counts:
     if own.source is None:
         raise KaikuError(f"bases.{args.base}: no source", remedy="Give it a `source:`, or a `path:` that is there.")
     fetch.say_licence(f"base {args.base}", own.licence)
-    with fetch.fetching(own.source, args.record.parent, fetch.read_record(args.record)) as (folder, record):
+    with fetch.fetching(own.source, args.record.parent) as (folder, record):
         lift_only_folder(folder)
         record |= {"licence": own.licence, "digest": digest.of_tree(folder)}
         atomic.write_json(folder / args.record.name, record)

@@ -32,8 +32,8 @@ Record = dict[str, Any]
 def fetching(source: Source, target: Path, known: Mapping[str, Any] | None = None) -> Iterator[tuple[Path, Record]]:
     """Fetch into a folder beside `target`, which takes its place when the block ends well; yields it and the record.
 
-    known: the record of an earlier fetch; where it is of the same source, its digest or commit is asked for.
-    What arrived of a download that broke off stays in work/fetch, and the next call goes on from there.
+    known: the record of an earlier fetch, by default the one in work/fetch; where it is of the same source, its digest
+    or commit is asked for. What arrived of a download that broke off stays in work/fetch, and the next call goes on.
     The record is {url, sha256, bytes} or {hub, revision, commit, bytes}, the same for the same content.
     Raises KaikuError where the source cannot be reached, refuses, or gives something else than was expected.
     """
@@ -41,7 +41,8 @@ def fetching(source: Source, target: Path, known: Mapping[str, Any] | None = Non
     with owning(WORK / digest.of_value(address)) as owner:
         fill = _archive if source.url else _repository
         with atomic.folder(target) as beside:
-            record = fill(source, beside, dict(known or {}), owner)
+            record = fill(source, beside, dict(known or read_record(owner.folder / RECORD) or {}), owner)
+            atomic.write_json(owner.folder / RECORD, record)
             yield beside, record
             owner.check()
         _clear(owner.folder)
@@ -89,9 +90,9 @@ def _repository(source: Source, folder: Path, known: Record, owner: Owner) -> Re
 
 
 def _clear(folder: Path) -> None:
-    """Empty a folder of work but for the lock that another process may wait for."""
+    """Empty a folder of work but for the record, and the lock that another process may wait for."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name not in ("lock", "owner"):
+        elif path.name not in ("lock", "owner", RECORD):
             path.unlink()

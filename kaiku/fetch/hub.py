@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kaiku.errors import CorruptFile, KaikuError
+from kaiku.fetch.unpack import checked_path
 from kaiku.progress import tell
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -42,6 +43,8 @@ def download(repository: str, revision: str | None, folder: Path, *, commit: str
         asked = commit or revision
         info = HfApi(endpoint=endpoint, token=token).model_info(repository, revision=asked, files_metadata=True)
         stated = {file.rfilename: file for file in info.siblings or []}
+        for name in stated:
+            checked_path(name, (), repository)
         size = sum(file.size or 0 for file in stated.values())
         tell(f"{repository} at commit {info.sha}: {len(stated)} files, {size / 1e9:.2f} GB")
         snapshot_download(

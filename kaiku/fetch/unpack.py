@@ -52,11 +52,21 @@ def lift_only_folder(folder: Path) -> None:
         outer.rmdir()
 
 
+def checked_path(name: str, links: Collection[PurePosixPath], called: str) -> PurePosixPath:
+    """A member's path; KaikuError where it leads out of the folder by its name, or through a link of the archive's."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise _unsafe(called, name, "its path leads out of the folder")
+    if any(parent in links for parent in path.parents):
+        raise _unsafe(called, name, "its path goes through a link")
+    return path
+
+
 def _untar(archive: Path, folder: Path, called: str) -> None:
     links: set[PurePosixPath] = set()
     with tarfile.open(archive) as tar:
         for member in track(tar, total=None, label="unpack", unit="file"):
-            path = _checked(member.name, links, called)
+            path = checked_path(member.name, links, called)
             if member.issym():
                 links.add(path)
             try:
@@ -79,20 +89,10 @@ def _unzip(archive: Path, folder: Path, called: str) -> None:
     with zipfile.ZipFile(archive) as zipped:
         members = zipped.infolist()
         for member in track(members, total=len(members), label="unpack", unit="file"):
-            _checked(member.filename, (), called)
+            checked_path(member.filename, (), called)
             if stat.S_ISLNK(member.external_attr >> 16):
                 raise _unsafe(called, member.filename, "it is a link")
             zipped.extract(member, folder)
-
-
-def _checked(name: str, links: Collection[PurePosixPath], called: str) -> PurePosixPath:
-    """A member's path; it must not lead out of the folder by its name, nor through a link that came before it."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise _unsafe(called, name, "its path leads out of the archive")
-    if any(parent in links for parent in path.parents):
-        raise _unsafe(called, name, "its path goes through a link")
-    return path
 
 
 def _unsafe(called: str, name: str, why: str) -> KaikuError:

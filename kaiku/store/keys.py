@@ -25,7 +25,7 @@ class StageKey:
 
     def item(self, *inputs: str) -> str:
         """Key of one item by the digests of its inputs."""
-        return digest.of_bytes("\n".join([self._digest, *inputs]).encode())
+        return digest.of_value([self._digest, *inputs])
 
     @cached_property
     def _digest(self) -> str:

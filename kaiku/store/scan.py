@@ -24,8 +24,8 @@ from kaiku.store.shards import shard_name, shard_of, shards_for
 
 FORMAT = 1
 CACHE_FORMAT = 1
-LOSSY_GROWTH = {".mp3": 12, ".ogg": 20, ".opus": 20, ".webm": 20, ".m4a": 12, ".aac": 12, ".mp4": 12}
-"""How much larger a recording of this form is when it is kept as FLAC, for sizing shards; 1 where not listed."""
+LOSSY_GROWTH = {".ogg": 6, ".oga": 6, ".opus": 6, ".webm": 6, ".mp3": 4, ".m4a": 4, ".aac": 4, ".mp4": 4, ".wma": 4}
+"""How much larger speech of such a file is, about, when it is kept as FLAC, for sizing shards; 1 where not listed."""
 
 _STAMP = 32  # characters of the digest before the pickle
 

@@ -93,8 +93,9 @@ def test_a_stage_that_has_come_to_make_more_is_built_again(stage, tmp_path):
     stage.outputs["log"] = tmp_path / "out" / "log.txt"
 
     def build(paths):
-        for path in paths.values():
-            path.write_text("new")
+        paths["page"].write_text("new")
+        paths["log"].write_text("new")
+        paths["model"].mkdir()
 
     assert whole.run(stage.carry, "k1", stage.outputs, build) == BUILT
     assert stage.outputs["log"].read_text() == "new"
@@ -142,8 +143,8 @@ def test_an_orphan_does_not_publish(stage):
     stage.run("k1")
 
     def build(paths):
-        for path in paths.values():
-            path.write_text("orphan")
+        paths["page"].write_text("orphan")
+        paths["model"].mkdir()
         (stage.carry / "owner").write_text("token of a successor")
 
     with pytest.raises(Superseded):
