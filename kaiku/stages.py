@@ -10,7 +10,8 @@ from kaiku.settings import Settings, layout_settings, plugin_settings
 from kaiku.store.keys import StageKey
 from kaiku.strict import key_params
 
-CLIPS = "kaiku.audio.clips"
+READING = ("kaiku.audio.decode", "kaiku.audio.flac", "kaiku.audio.resample")
+"""How a clip's samples are read, from the tar or from the raw file."""
 
 
 def scan(settings: Settings, corpus: str) -> StageKey:
@@ -38,14 +39,17 @@ def transcribe(settings: Settings, asr: str, weights: str = "") -> StageKey:
     """Clips to texts; inputs of an item: its given texts and times, or the digest of its audio."""
     own = settings.asr[asr]
     options = plugin_settings("asr", own.kind, own.options, f"asr.{asr}.options")
-    modules = (plugins.module_name("asr", own.kind), CLIPS)
+    reading = READING if plugins.find("asr", own.kind).NEEDS == "audio" else ()
+    modules = (plugins.module_name("asr", own.kind), *reading)
     return StageKey("transcribe", key_params(options), modules, {"model": weights} if weights else {})
 
 
 def measure(settings: Settings, check: str) -> StageKey:
     """Clips to one check's measures; inputs of an item: digest of the clip's audio."""
     options = plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
-    return StageKey("measure", {"check": check, **key_params(options)}, (plugins.module_name("checks", check), CLIPS))
+    return StageKey(
+        "measure", {"check": check, **key_params(options)}, (plugins.module_name("checks", check), *READING)
+    )
 
 
 def measures(settings: Settings) -> str:
@@ -57,7 +61,7 @@ def fit_codec(settings: Settings, codec: str) -> StageKey:
     """A dataset's training clips to a codec."""
     own = settings.codecs[codec]
     params = {**_codec_options(settings, codec), "dataset": own.dataset, "follow_data": own.follow_data}
-    return StageKey("fit_codec", params, (plugins.module_name("codecs", own.kind), CLIPS))
+    return StageKey("fit_codec", params, (plugins.module_name("codecs", own.kind), *READING))
 
 
 def encode(settings: Settings, codec: str, weights: str = "") -> StageKey:
@@ -66,7 +70,7 @@ def encode(settings: Settings, codec: str, weights: str = "") -> StageKey:
     module = plugins.find("codecs", own.kind)
     encoder = getattr(module, "ENCODER_MODULE", plugins.module_name("codecs", own.kind))
     params = {} if own.dataset else _codec_options(settings, codec)
-    return StageKey("encode", params, (encoder, CLIPS), {"codec": weights} if weights else {})
+    return StageKey("encode", params, (encoder, *READING), {"codec": weights} if weights else {})
 
 
 def select(settings: Settings, dataset: str) -> StageKey:
@@ -122,7 +126,7 @@ def package(settings: Settings, run: str) -> StageKey:
 
 def computing_modules() -> list[str]:
     """Every module of the tree whose digest enters a key: what `code.lock` lists."""
-    found = {CLIPS, *_SEGMENTATION, "kaiku.selection", "kaiku.store.protos", "kaiku.train.fit", "kaiku.train.merge"}
+    found = {*READING, *_SEGMENTATION, "kaiku.selection", "kaiku.store.protos", "kaiku.train.fit", "kaiku.train.merge"}
     found |= {"kaiku.synthesis", "kaiku.metrics.evaluation", "kaiku.report.report", "kaiku.package"}
     for kind in ("layouts", "checks", "asr", "codecs", "families"):
         for name, module in plugins.known(kind).items():

@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from kaiku.audio.clips import encode_flac
 from kaiku.audio.cutting import Cutter, Lengths
 from kaiku.audio.decode import LOSSLESS, AudioStream, mono, open_audio, probe
+from kaiku.audio.flac import encode_flac
 from kaiku.audio.resample import StreamResampler
 from kaiku.audio.vad import FRAME, FRAME_MS, SAMPLE_RATE, SpanDetector, SpeechProbability, SpeechSettings
 
-LIBRARIES = ("soundfile", "av", "soxr", "silero-vad", "onnxruntime")
+LIBRARIES = ("soundfile", "av", "soxr", "silero-vad")
 QUIET_S = 0.06  # what a cut needs: the length of a stop closure
 HOP_S = 0.01
 

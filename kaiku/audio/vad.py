@@ -13,15 +13,14 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from kaiku.audio.resample import resample
+from kaiku.audio.silero import CONTEXT, FRAME, START, Network
 from kaiku.errors import KaikuError
 from kaiku.strict import Strict
 
-LIBRARIES = ("silero-vad", "onnxruntime", "soxr")
+LIBRARIES = ("silero-vad", "numpy", "soxr")
 SAMPLE_RATE = 16_000
-FRAME = 512  # samples of one frame at 16 kHz: 32 ms
 FRAME_MS = 1000 * FRAME / SAMPLE_RATE
-CONTEXT = 64  # samples of the frame before that the model also sees
-FRAMES_PER_CALL = 256  # 8.2 s; the probabilities are the same bits at any number, the speed peaks here
+FRAMES_PER_CALL = 256  # 8.2 s, where the speed peaks; always the same, since another number may change the last bits
 
 
 class SpeechSettings(Strict):
@@ -50,12 +49,11 @@ class SpeechProbability:
     """Probabilities of speech of one recording in constant memory: the model's state goes from block to block."""
 
     def __init__(self):
-        self._session = _session()
+        self._network = _network()
         self._waiting = [np.zeros(0, np.float32)]
         self._waiting_samples = 0
         self._context = np.zeros(CONTEXT, np.float32)
-        self._hidden = np.zeros((1, 1, 128), np.float32)
-        self._cell = np.zeros((1, 1, 128), np.float32)
+        self._state = START
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """float32 [n] at 16 kHz -> probabilities float32 [frames] of the calls that are full by now."""
@@ -84,11 +82,8 @@ class SpeechProbability:
     def _call(self, frames: np.ndarray) -> np.ndarray:
         contexts = np.concatenate([self._context[None], frames[:-1, -CONTEXT:]])
         self._context = frames[-1, -CONTEXT:]
-        probabilities, self._hidden, self._cell = self._session.run(
-            ["speech_probs", "hn", "cn"],
-            {"input": np.concatenate([contexts, frames], axis=1), "h": self._hidden, "c": self._cell},
-        )
-        return probabilities.reshape(-1)
+        probabilities, self._state = self._network(np.concatenate([contexts, frames], axis=1), self._state)
+        return probabilities
 
 
 class SpanDetector:
@@ -180,9 +175,5 @@ def weights_file() -> Path:
 
 
 @cache
-def _session():
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(weights_file(), options, providers=["CPUExecutionProvider"])
+def _network() -> Network:
+    return Network(weights_file())

@@ -39,6 +39,7 @@ def folder(path: Path) -> Iterator[Path]:
                 _fsync(f)
         if path.exists():
             old = path.with_name(f".{path.name}.{os.getpid()}.old")
+            shutil.rmtree(old, ignore_errors=True)  # of a killed process that had this number
             os.rename(path, old)
             os.rename(beside, path)
             shutil.rmtree(old)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kaiku.audio.clips import ClipAudio, decode_flac
+from kaiku.audio.clips import ClipAudio
 from kaiku.audio.decode import read_mono
+from kaiku.audio.flac import decode_flac
 from kaiku.errors import KaikuError
 from kaiku.settings import Settings
 from kaiku.store import digest, rows

@@ -11,6 +11,8 @@ from kaiku.errors import CorruptFile
 from kaiku.store import atomic
 
 FORMAT = b"1"
+ROWS = b"kaiku.rows"
+"""Metadata with the number of rows: pages have checksums, the footer that counts them has none."""
 
 STATUS_OK, STATUS_EMPTY, STATUS_FAILED = "ok", "empty", "failed"
 
@@ -35,7 +37,7 @@ def table(rows: Iterable[dict[str, Any]], of: pa.Schema) -> pa.Table:
 
 def write(path: Path, rows: pa.Table) -> None:
     """Write a table whole; the same rows give the same bytes under one pyarrow version."""
-    tidy = rows.combine_chunks().replace_schema_metadata({b"kaiku.format": FORMAT})
+    tidy = rows.combine_chunks().replace_schema_metadata({b"kaiku.format": FORMAT, ROWS: b"%d" % len(rows)})
     with atomic.writing(path) as f:
         pq.write_table(
             tidy, f, compression="zstd", use_dictionary=False, row_group_size=1 << 20, write_page_checksum=True
@@ -46,14 +48,21 @@ def read(path: Path, of: pa.Schema | None = None, columns: list[str] | None = No
     """Read a table; with `of`, refuse one of another schema."""
     try:
         found = pq.read_table(path, columns=columns, page_checksum_verification=True, memory_map=True)
-    except (pa.ArrowInvalid, OSError) as error:
+        names, rows = found.schema.names, (found.schema.metadata or {}).get(ROWS)
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         raise CorruptFile(
             f"{path}: not a readable table ({error})", remedy="Delete the file; the next run makes it again."
         ) from error
+    if rows != b"%d" % len(found):
+        raise CorruptFile(
+            f"{path}: {len(found)} rows",
+            expected=f"{(rows or b'its number of rows').decode(errors='replace')}, as it says itself",
+            remedy="Delete the file; the next run makes it again.",
+        )
     found = found.replace_schema_metadata(None)
     if of is not None and not found.schema.equals(of):
         raise CorruptFile(
-            f"{path}: columns {found.schema.names}",
+            f"{path}: columns {names}",
             expected=f"columns {of.names}",
             remedy="Delete the file and run again.",
         )

@@ -22,12 +22,12 @@ _REMEDIES = (
 
 def words(snakemake_logs: Iterable[str | Path]) -> str:
     """Closing message from Snakemake's own log files; empty where no job failed."""
-    failures = {}
+    failures: dict[tuple[str, str], None] = {}  # in order, each job once
     for log in map(Path, snakemake_logs):
         for block in _BLOCK.finditer(log.read_text(errors="replace") if log.is_file() else ""):
             found = _LOG.search(block["body"])
-            failures[found["path"] if found else ""] = block["rule"]
-    return "\n".join(_failure(rule, path) for path, rule in failures.items())
+            failures[block["rule"], found["path"] if found else ""] = None
+    return "\n".join(_failure(rule, path) for rule, path in failures)
 
 
 def _failure(rule: str, path: str) -> str:

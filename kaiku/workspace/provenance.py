@@ -23,10 +23,10 @@ def repair_hidden_failures(workspace: Path = Path()) -> list[str]:
         target = workspace / output
         if target.exists():
             continue
-        _placeholder(target)
         marker = workspace / _STATE / "incomplete" / record.relative_to(records)
         marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps({"external_jobid": None}))
+        marker.write_text(json.dumps({"external_jobid": None}))  # first: a placeholder must never pass for the output
+        _placeholder(target)
         record.unlink()
         repaired.append(output)
     return repaired
@@ -37,7 +37,10 @@ def forget_inputs(outputs: Iterable[str], workspace: Path = Path()) -> None:
     wanted = set(outputs)
     for record, output in _records(workspace / _STATE / "metadata"):
         if output in wanted:
-            content = json.loads(record.read_text())
+            try:
+                content = json.loads(record.read_text())
+            except ValueError:
+                continue  # cut off by a kill; Snakemake takes such a record for none
             if content.get("input"):
                 record.write_text(json.dumps({**content, "input": [], "input_checksums": {}}))
 
@@ -52,11 +55,13 @@ def _records(folder: Path) -> Iterator[tuple[Path, str]]:
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent) / name
-            parts = [part.removeprefix("@") for part in path.relative_to(folder).parts]
+            encoded = "".join(part.removeprefix("@") for part in path.relative_to(folder).parts)
             try:
-                yield path, base64.urlsafe_b64decode("".join(parts)).decode()
+                output = base64.urlsafe_b64decode(encoded).decode()
             except (binascii.Error, UnicodeDecodeError):
                 continue
+            if base64.urlsafe_b64encode(output.encode()).decode() == encoded:  # decoding skips what is no base64
+                yield path, output
 
 
 def _placeholder(target: Path) -> None:

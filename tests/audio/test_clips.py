@@ -5,7 +5,8 @@ import pytest
 from synthetic_voice import recording
 
 from kaiku.audio import vad
-from kaiku.audio.clips import ClipAudio, decode_flac, encode_flac, rms_db
+from kaiku.audio.clips import ClipAudio, rms_db
+from kaiku.audio.flac import decode_flac, encode_flac
 from kaiku.errors import DecodeError
 
 

@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 from synthetic_voice import recording, voice
 
-from kaiku.audio.clips import decode_flac
 from kaiku.audio.decode import read_mono
+from kaiku.audio.flac import decode_flac
 from kaiku.audio.segmentation import History, Segmentation, SegmentSettings, identity, segment
 from kaiku.errors import DecodeError
 

@@ -13,8 +13,8 @@ class Killed(BaseException):
 
 
 class Disk:
-    """Counts what changes the disk; at the change `die_at` half of it is done and the process is dead, from `full_at` on
-    nothing can be written, though deleting works.
+    """Counts what changes the disk. At change `die_at` the process dies, half-way through where that was a write; from
+    `full_at` on nothing can be written, though deleting works.
     """
 
     def __init__(self, die_at=None, full_at=None):

@@ -1,7 +1,9 @@
+import queue
 import threading
 
 import pytest
 
+from kaiku.store import owner as owner_module
 from kaiku.store.owner import Superseded, owning
 
 
@@ -21,13 +23,9 @@ def test_the_folder_is_free_again_after_an_error(tmp_path):
         owner.check()
 
 
-def wait_for_another_token(folder, token):
-    while (folder / "owner").read_text() == token:
-        pass
-
-
-def test_a_successor_waits_and_of_several_the_last_wins(tmp_path):
-    said, threads = [], []
+def test_a_successor_waits_and_of_several_the_last_wins(tmp_path, monkeypatch):
+    said, threads, waiting = [], [], queue.Queue()
+    monkeypatch.setattr(owner_module, "log", waiting.put)
 
     def successor(name):
         try:
@@ -38,12 +36,10 @@ def test_a_successor_waits_and_of_several_the_last_wins(tmp_path):
             said.append((name, "superseded"))
 
     with owning(tmp_path) as first:
-        token = first.token
         for name in ("second", "third"):
             threads.append(threading.Thread(target=successor, args=(name,)))
             threads[-1].start()
-            wait_for_another_token(tmp_path, token)
-            token = (tmp_path / "owner").read_text()
+            assert waiting.get(timeout=30) == f"waiting for another process that still works in {tmp_path}"
         assert said == []
         with pytest.raises(Superseded):
             first.check()

@@ -38,7 +38,7 @@ class Workspace:
             "--directory",
             str(self.root),
         ]
-        command += ["--cores", "2", "--resources", "gpu=1", *arguments]
+        command += [*arguments, "--cores", "2", "--resources", "gpu=1"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPO)}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=self.root)
         if check and done.returncode:

@@ -13,10 +13,10 @@ from kaiku.errors import KaikuError
 from kaiku.families import Generation, Limits, Parts, Sentence
 from kaiku.families.fish import Settings, checkpoint, sequence
 from kaiku.families.fish.config import DualARConfig, read_config
+from kaiku.families.fish.fresh import random_model
 from kaiku.families.fish.generate import columns_after
 from kaiku.families.fish.model import IGNORED, DualAR
 from kaiku.families.fish.sequence import Example
-from kaiku.families.fish.fresh import random_model
 from kaiku.families.fish.tokenizer import ByteTokenizer, Tokenizer, read_tokenizer
 
 
