@@ -63,15 +63,15 @@ class Network:
         mirrored = np.concatenate([frames, frames[:, -2 : -2 - CONTEXT : -1]], axis=1)  # [n, 640]
         windows = np.lib.stride_tricks.sliding_window_view(mirrored, _WINDOW, axis=1)[:, ::_HOP]  # [n, 4, 256]
         spectrum = windows.reshape(n * _POSITIONS, _WINDOW) @ self._stft
-        power = np.square(spectrum[:, :_BINS]) + np.square(spectrum[:, _BINS:])
+        np.square(spectrum, out=spectrum)
+        power = spectrum[:, :_BINS] + spectrum[:, _BINS:]
         padded = np.zeros((n, _POSITIONS + 2, _BINS), np.float32)
-        padded[:, 1:-1] = np.sqrt(power).reshape(n, _POSITIONS, _BINS)
-        x = np.stack([padded[:, k : k + _POSITIONS] for k in range(3)], axis=2)  # [n, 4, 3, 129]
-        x = _relu(x.reshape(n * _POSITIONS, -1) @ self._conv1 + self._bias1).reshape(n, _POSITIONS, WIDTH)
+        padded[:, 1:-1] = np.sqrt(power, out=power).reshape(n, _POSITIONS, _BINS)
+        x = _relu(_windows(padded, _POSITIONS, step=1) @ self._conv1 + self._bias1)  # [4n, 128]
         padded = np.zeros((n, _POSITIONS + 1, WIDTH), np.float32)
-        padded[:, 1:] = x
-        x = np.stack([padded[:, 0:3], padded[:, 2:5]], axis=1)  # [n, 2, 3, 128]
-        x = _relu(x.reshape(2 * n, -1) @ self._conv2 + self._bias2)  # [2n, 64]
+        padded[:, 1:] = x.reshape(n, _POSITIONS, WIDTH)
+        x = _windows(padded, 2, step=2)  # [2n, 3 * 128]
+        x = _relu(x @ self._conv2 + self._bias2)  # [2n, 64]
         x = _relu(x.reshape(n, -1) @ self._conv3 + self._bias3)  # [n, 64]
         return _relu(x @ self._conv4 + self._bias4)
 
@@ -95,6 +95,14 @@ class Network:
             np.multiply(output, open_cell, out=out)
             h = out
         return hidden, State(h.copy(), c)
+
+
+def _windows(padded: np.ndarray, count: int, step: int) -> np.ndarray:
+    """Three positions in a row of [n, positions, width], `count` times a frame: [n * count, 3 * width]."""
+    n, _, width = padded.shape
+    frame, position, item = padded.strides
+    view = np.lib.stride_tricks.as_strided(padded, (n, count, 3 * width), (frame, step * position, item))
+    return view.reshape(n * count, 3 * width)
 
 
 def _taps(weight: np.ndarray) -> np.ndarray:
