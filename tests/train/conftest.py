@@ -1,14 +1,9 @@
 """A base model, a training that nothing disturbed, and processes to be killed."""
 
 import multiprocessing
-import sys
-from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import disturbed
+import pytest
 from echo_family import SIZES, EchoFamily, make_spec
 
 from kaiku.train.run import train

@@ -1,0 +1,6 @@
+"""Helper modules that several test files share are importable from wherever a run begins."""
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("audio", "store", "train")]
