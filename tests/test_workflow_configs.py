@@ -130,3 +130,26 @@ def test_what_was_fetched_is_not_fetched_again_unless_its_source_is_another(work
     source["sha256"] = "0" * 64
     mine.write_text(yaml.safe_dump(system))
     assert plan(workspace, "--configfile", mine, "--", *targets)[0] == expected | {"fetch_model": 1}
+
+
+@pytest.mark.parametrize("profile", ["gpu", "profiles/slurm", "profiles/ci"])
+def test_profiles_plan_the_toy(workspace, profile):
+    """`snakemake --profile gpu` works literally: a link in the root leads to profiles/gpu."""
+    counts, said = plan(workspace, "--profile", profile, "--configfile", ROOT / "config/config.yaml")
+    assert f"Using profiles {profile}" in said and "profiles/default" in said
+    assert counts == PLANNED["config"]
+
+
+def test_a_workspace_may_import_the_workflow_as_a_module(workspace):
+    """A Snakefile of three lines in a folder of one's own, with the configuration that stands there."""
+    (workspace / "config.yaml").write_text((ROOT / "config/config.yaml").read_text())
+    (workspace / "Snakefile").write_text(
+        'configfile: "config.yaml"\n'
+        f'module kaiku:\n    snakefile: "{ROOT / "Snakefile"}"\n    config: config\n'
+        "use rule * from kaiku\n"
+    )
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^total +43$", done.stdout + done.stderr, re.M)
