@@ -25,7 +25,8 @@ wildcard_constraints:
 
 def program(name, arguments):
     """Shell text of a rule: the program of its name, its output in the log, its progress on the screen as well."""
-    return f"KAIKU_SCREEN=3 {PYTHON} -m workflow_scripts.{name} --log {{log:q}} " + arguments + " 3>&2 > {log:q} 2>&1"
+    call = f"{PYTHON} -m workflow_scripts.{name} --log {{log:q}} {arguments}"
+    return f"KAIKU_SCREEN=3 {call} 3>&2 > {{log:q}} 2>&1"
 
 
 def shards_of(pattern, corpora, **names):
