@@ -35,7 +35,7 @@ PLANNED = {
         "all": 1,
     },
     "finnish-openaudio": {  # nothing is here yet: corpus and base are fetched, eight shards all the way
-        "fetch_corpus_aino": 1,
+        "fetch_corpus_finnish_speaker": 1,
         "fetch_model": 1,
         "segment_recordings": 8,
         "transcribe_segments": 8,
