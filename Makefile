@@ -7,7 +7,7 @@ RUN := $(BIN)/snakemake --profile profiles/ci --cores $(CORES)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toy test lint dry-runs pytest retry reference lock-code lock rule-graph clean-toy
+.PHONY: help setup toy test lint dry-runs pytest retry reference lock-code lock clean-toy
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,9 +56,6 @@ lock-code: setup ## Write code.lock anew after computing code changed: a new ver
 lock: setup ## Resolve envs/requirements.in to hashed pins (needs uv)
 	uv pip compile --generate-hashes --no-emit-package torch --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --constraint envs/requirements-torch.txt envs/requirements.in --output-file envs/requirements.lock
-
-rule-graph: setup ## Draw the rule graph of the toy as docs/rules.svg
-	$(BIN)/python docs/draw_rules.py
 
 clean-toy: ## Remove what the toy made, its working state too
 	rm -rf data/segments data/transcripts data/measures data/tokens data/selection data/protos models/codecs/toy \
