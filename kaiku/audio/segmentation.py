@@ -25,8 +25,8 @@ class SegmentSettings(SpeechSettings):
 
     mode: Literal["auto", "vad", "identity"] = Field(
         "auto",
-        description="vad: cut in pauses; identity: the whole file is one clip, for corpora that come cut; "
-        "auto: identity for a recording no longer than max_s, else vad",
+        description="vad: cut in pauses; identity: the whole file is one clip; auto: identity where the layout's "
+        "recordings are clips already, else vad (called without a layout: identity up to max_s)",
     )
     min_s: float = Field(
         1.0, gt=0, description="s; shorter clips join a neighbour unless the pause between is longer than max_pause_ms"
