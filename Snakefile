@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from kaiku.workspace import before, closing
+from kaiku.workspace import closing
 
 min_version("9.0")
 
@@ -41,8 +41,13 @@ rule all:
 onstart:
     if not WORKSPACE.locked:
         raise WorkflowError("Another run is working in this workspace; wait for it, or end it, and call again.")
-    before.link_artefacts()
+    WORKSPACE.before_jobs()
+
+
+onsuccess:
+    WORKSPACE.after_jobs()
 
 
 onerror:
+    WORKSPACE.after_jobs()
     print(closing.words(log), file=sys.stderr)

@@ -11,17 +11,17 @@ ITEM_ARTEFACTS = ("data/segments", "data/transcripts", "data/measures", "data/to
 FOLDER = Path("work/before")
 
 
-def link_artefacts(workspace: Path = Path()) -> int:
-    """Hard-link every item artefact into `work/before/`; returns how many there are."""
-    count = 0
+def link_artefacts(workspace: Path = Path()) -> list[str]:
+    """Hard-link every item artefact into `work/before/`; returns those that were not linked yet."""
+    linked = []
     for root in ITEM_ARTEFACTS:
         for path in (workspace / root).rglob("*"):
             if path.is_file() and not path.name.startswith(".") and path.stat().st_size:
                 target = workspace / FOLDER / path.relative_to(workspace)
                 if not (target.exists() and target.samefile(path)):
                     atomic.link(path, target)
-                count += 1
-    return count
+                    linked.append(path.relative_to(workspace).as_posix())
+    return linked
 
 
 def of(output: Path) -> Path:

@@ -10,58 +10,137 @@ import binascii
 import json
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _STATE = Path(".snakemake")
+_RECORD_FORMAT = 6  # of Snakemake 9; it compares no parameters of an older record
+_NAME_LENGTH = 254
+_FOLDER_TIME = ".snakemake_timestamp"
 
 
-def repair_hidden_failures(workspace: Path = Path()) -> list[str]:
-    """Turn records whose output is missing into incomplete ones; returns the outputs concerned."""
-    records = workspace / _STATE / "metadata"
-    repaired = []
-    for record, output in list(_records(records)):
-        target = workspace / output
-        if target.exists():
-            continue
-        marker = workspace / _STATE / "incomplete" / record.relative_to(records)
-        marker.parent.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps({"external_jobid": None}))  # first: a placeholder must never pass for the output
-        _placeholder(target)
-        record.unlink()
-        repaired.append(output)
-    return repaired
+@dataclass(frozen=True)
+class Record:
+    """Where Snakemake's record of an output stands, and what tells whether it was written since."""
+
+    file: Path
+    output: str
+
+    def stamp(self) -> tuple[int, int]:
+        """Time and size of the record."""
+        stat = self.file.stat()
+        return stat.st_mtime_ns, stat.st_size
+
+    def content(self) -> dict[str, Any]:
+        """The record; empty where a kill cut it off, which Snakemake takes for no record."""
+        try:
+            return json.loads(self.file.read_text())
+        except ValueError:
+            return {}
 
 
-def forget_inputs(outputs: Iterable[str], workspace: Path = Path()) -> None:
-    """Let records of some outputs name no inputs, as their rule names none from now on: else that change plans it."""
-    wanted = set(outputs)
-    for record, output in _records(workspace / _STATE / "metadata"):
-        if output in wanted:
-            try:
-                content = json.loads(record.read_text())
-            except ValueError:
-                continue  # cut off by a kill; Snakemake takes such a record for none
-            if content.get("input"):
-                record.write_text(json.dumps({**content, "input": [], "input_checksums": {}}))
-
-
-def recorded_outputs(workspace: Path = Path()) -> Iterator[str]:
-    """Outputs that Snakemake has a record of, relative to the workspace."""
-    for _, output in _records(workspace / _STATE / "metadata"):
-        yield output
-
-
-def _records(folder: Path) -> Iterator[tuple[Path, str]]:
+def records(workspace: Path = Path()) -> Iterator[Record]:
+    """Every record of an output that Snakemake made."""
+    folder = workspace / _STATE / "metadata"
     for parent, _, names in os.walk(folder):
         for name in names:
-            path = Path(parent) / name
-            encoded = "".join(part.removeprefix("@") for part in path.relative_to(folder).parts)
+            path = Path(parent, name)
+            above = "" if parent == str(folder) else "".join(path.parent.relative_to(folder).parts).replace("@", "")
+            encoded = above + name
             try:
                 output = base64.urlsafe_b64decode(encoded).decode()
             except (binascii.Error, UnicodeDecodeError):
                 continue
             if base64.urlsafe_b64encode(output.encode()).decode() == encoded:  # decoding skips what is no base64
-                yield path, output
+                yield Record(path, output)
+
+
+def repair_hidden_failures(workspace: Path = Path()) -> list[str]:
+    """Turn records whose output is missing into incomplete ones; returns the outputs concerned."""
+    repaired = []
+    for record in list(records(workspace)):
+        target = workspace / record.output
+        if not target.exists():
+            mark_incomplete(record.output, workspace)  # first: a placeholder must never pass for the output
+            _placeholder(target)
+            record.file.unlink()
+            repaired.append(record.output)
+    return repaired
+
+
+def forget_inputs(outputs: Iterable[str], workspace: Path = Path()) -> None:
+    """Let records of some outputs name no inputs, as their rule names none from now on: else that change plans it."""
+    for output in outputs:
+        path = _place("metadata", output, workspace)
+        content = Record(path, output).content() if path.exists() else {}
+        if content.get("input"):
+            path.write_text(json.dumps({**content, "input": [], "input_checksums": {}}))
+
+
+def restore(output: str, rule: str, params: Iterable[str], inputs: Iterable[str], workspace: Path = Path()) -> None:
+    """Write the record that Snakemake would have, had it made this output here; `starttime` 0 says that it did not."""
+    content = {
+        "rule": rule,
+        "input": sorted(inputs),
+        "params": sorted(params),
+        "record_format_version": _RECORD_FORMAT,
+        "starttime": 0,
+        "endtime": time_of(workspace / output) / 1e9,
+        "incomplete": False,
+        "input_checksums": {},
+    }
+    path = _place("metadata", output, workspace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    (workspace / _STATE / "incomplete").mkdir(exist_ok=True)  # without it Snakemake takes its folder for an old one
+    unmark_incomplete(output, workspace)
+
+
+def has_record(output: str, workspace: Path = Path()) -> bool:
+    """True where Snakemake has a record of an output."""
+    return _place("metadata", output, workspace).exists()
+
+
+def mark_incomplete(output: str, workspace: Path = Path()) -> None:
+    """Have an output's job planned, whatever else Snakemake finds."""
+    marker = _place("incomplete", output, workspace)
+    if not marker.exists():
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_text(json.dumps({"external_jobid": None}))
+
+
+def is_incomplete(output: str, workspace: Path = Path()) -> bool:
+    """True where an output is marked as not whole or not fresh."""
+    return _place("incomplete", output, workspace).exists()
+
+
+def unmark_incomplete(output: str, workspace: Path = Path()) -> None:
+    """Take an output's mark away, but not that of a job which a cluster may still be working on."""
+    marker = _place("incomplete", output, workspace)
+    if marker.exists() and not Record(marker, output).content().get("external_jobid"):
+        marker.unlink()
+
+
+def time_of(path: Path) -> int:
+    """The time that Snakemake compares, ns since 1970: of a folder it is that of a file which it leaves in there."""
+    stamp = path / _FOLDER_TIME
+    return (stamp if path.is_dir() and stamp.exists() else path).stat().st_mtime_ns
+
+
+def set_time(path: Path, time_ns: int) -> None:
+    """Set the time that Snakemake compares."""
+    if path.is_dir():
+        path = path / _FOLDER_TIME
+        path.touch()
+    os.utime(path, ns=(time_ns, time_ns))
+
+
+def _place(kind: str, output: str, workspace: Path) -> Path:
+    """Where a record or marker stands: base64 of the output, in folders `@...` where that is too long for a name."""
+    name = base64.urlsafe_b64encode(output.encode()).decode()
+    pieces = [name[i : i + _NAME_LENGTH] for i in range(0, len(name), _NAME_LENGTH)]
+    return workspace.joinpath(_STATE, kind, *(f"@{piece}" for piece in pieces[:-1]), pieces[-1])
 
 
 def _placeholder(target: Path) -> None:

@@ -17,7 +17,8 @@ from kaiku.settings import CorpusSettings, Settings, layout_settings
 from kaiku.store import atomic, scan
 from kaiku.store.scan import Scanned
 from kaiku.store.shards import shard_name
-from kaiku.workspace import lock, provenance
+from kaiku.workspace import before, lock, provenance
+from kaiku.workspace.reconcile import Ledger, Verdicts
 
 MANIFESTS = Path("data/manifests")
 RESOLVED = Path("work/settings.json")
@@ -30,14 +31,19 @@ class Workspace:
     """A workspace as the rules see it.
 
     scanned: by corpus; unfetched: corpora still to be fetched; fitted: codecs that stand there as configured;
-    locked: this process may run jobs.
+    ledger: what is attested, in the process that may run jobs.
     """
 
     settings: Settings
     scanned: Mapping[str, Scanned]
     unfetched: tuple[str, ...]
     fitted: tuple[str, ...]
-    locked: bool
+    ledger: Ledger | None
+
+    @property
+    def locked(self) -> bool:
+        """True where this process may run jobs."""
+        return self.ledger is not None
 
     def shards(self, corpus: str) -> list[str]:
         """Shards of a corpus that hold recordings; all of them where the corpus is still to be fetched."""
@@ -48,6 +54,14 @@ class Workspace:
     def recordings(self, corpus: str) -> int:
         """Recordings in a corpus; 0 where it is still to be fetched."""
         return 0 if corpus in self.unfetched else self.scanned[corpus].recordings
+
+    def before_jobs(self) -> None:
+        """Link artefacts aside before Snakemake deletes them."""
+        self.ledger.relinked(before.link_artefacts())
+
+    def after_jobs(self) -> None:
+        """Attest what the jobs made."""
+        self.ledger.observe()
 
 
 def start(config: dict[str, Any], *, main_process: bool) -> Workspace:
@@ -87,29 +101,49 @@ def scan_corpus(settings: Settings, corpus: str, *, shards: int | None = None) -
     )
 
 
+def fitted_codecs(settings: Settings) -> tuple[str, ...]:
+    """Codecs that are fitted here and stand there as configured."""
+    return tuple(name for name, own in settings.codecs.items() if own.dataset and is_fitted(settings, name))
+
+
+def settled_outputs(settings: Settings, fitted: tuple[str, ...]) -> list[str]:
+    """Outputs that do not follow their inputs any more: of fitted codecs, unless they are to follow their data."""
+    kept = [name for name in fitted if not settings.codecs[name].follow_data]
+    return [f"{codec_folder(settings, name)}/{file}" for name in kept for file in CODEC_FILES]
+
+
 def _start(config: dict[str, Any], main_process: bool) -> Workspace:
     settings = configuration.load(config)
     used = sorted({corpus for dataset in settings.datasets.values() for corpus in dataset.corpora})
     unfetched = tuple(corpus for corpus in used if _is_unfetched(settings, corpus))
-    locked = main_process and lock.acquire(Path("work/run.lock"))
-    if locked:
-        provenance.repair_hidden_failures()
+    ledger = _open_ledger() if main_process and lock.acquire(Path("work/run.lock")) else None
+    if ledger:
         atomic.write_text_if_changed(RESOLVED, json.dumps(settings.model_dump(mode="json"), indent=1) + "\n")
-    look = partial(scan_corpus, settings) if locked else _as_it_stands
+    look = partial(scan_corpus, settings) if ledger else _as_it_stands
     scanned = {corpus: look(corpus) for corpus in used if corpus not in unfetched}
     if main_process:
         _check_bases(settings)
         _say(settings, scanned, unfetched)
-    return Workspace(settings, scanned, unfetched, _fitted(settings, locked), locked)
+    fitted = fitted_codecs(settings)
+    if ledger:
+        _say_verdicts(_reconcile(ledger, settings, fitted))
+    return Workspace(settings, scanned, unfetched, fitted, ledger)
 
 
-def _fitted(settings: Settings, locked: bool) -> tuple[str, ...]:
-    """Codecs that need no fitting; those that do not follow their data name no inputs any more."""
-    found = tuple(name for name, own in settings.codecs.items() if own.dataset and is_fitted(settings, name))
-    kept = [name for name in found if not settings.codecs[name].follow_data]
-    if locked and kept:
-        provenance.forget_inputs(f"{codec_folder(settings, name)}/{file}" for name in kept for file in CODEC_FILES)
-    return found
+def _open_ledger() -> Ledger:
+    """Failures repaired and finished jobs attested, before anything looks at the recordings."""
+    provenance.repair_hidden_failures()
+    ledger = Ledger()
+    ledger.observe()
+    return ledger
+
+
+def _reconcile(ledger: Ledger, settings: Settings, fitted: tuple[str, ...]) -> Verdicts:
+    """Compare what stands here with what is attested; codecs that do not follow their data name no inputs any more."""
+    settled = settled_outputs(settings, fitted)
+    verdicts = ledger.reconcile(settled)
+    provenance.forget_inputs(settled)
+    return verdicts
 
 
 def _as_it_stands(corpus: str) -> Scanned:
@@ -149,3 +183,10 @@ def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[st
                 f"  {name}: {found.problems} files or rows have problems: {MANIFESTS / name}/problems.tsv",
                 file=sys.stderr,
             )
+
+
+def _say_verdicts(verdicts: Verdicts) -> None:
+    if verdicts.restored:
+        print(f"  {len(verdicts.restored)} artefacts are as kaiku.lock attests them", file=sys.stderr)
+    for path in verdicts.modified:
+        print(f"  {path} was modified: what depends on it will be made again", file=sys.stderr)

@@ -7,7 +7,12 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from kaiku.workspace.provenance import forget_inputs, recorded_outputs, repair_hidden_failures
+from kaiku.workspace.provenance import forget_inputs, records, repair_hidden_failures
+
+
+def recorded_outputs(workspace):
+    return [found.output for found in records(workspace)]
+
 
 LONG = "data/" + "very-long-name/" * 30 + "000.npy"
 
@@ -27,7 +32,7 @@ def record(workspace, output, kind="metadata", content=None):
 def test_a_record_without_its_file_becomes_an_incomplete_one(tmp_path, output):
     found = record(tmp_path, output, content={"params": ["new"]})
     assert (len(found.relative_to(tmp_path).parts) > 3) == (output == LONG)
-    assert list(recorded_outputs(tmp_path)) == [output]
+    assert recorded_outputs(tmp_path) == [output]
     assert repair_hidden_failures(tmp_path) == [output]
     assert not found.exists()
     assert json.loads(record(tmp_path, output, "incomplete").read_text()) == {"external_jobid": None}
@@ -58,7 +63,7 @@ def test_what_is_no_record_makes_no_file(tmp_path, name):
 
 
 def test_a_workspace_that_snakemake_never_saw(tmp_path):
-    assert repair_hidden_failures(tmp_path) == [] and list(recorded_outputs(tmp_path)) == []
+    assert repair_hidden_failures(tmp_path) == [] and recorded_outputs(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
