@@ -79,9 +79,9 @@ class Digests:
         self.look([path])
         return self._looked[path]
 
-    def forget(self, path: str) -> None:
-        """Look again next time."""
-        self._looked.pop(path, None)
+    def look_again(self) -> None:
+        """Take nothing for granted that was seen so far: jobs have run since."""
+        self._looked.clear()
 
     def resign(self, paths: Iterable[str]) -> None:
         """Take over the signatures of paths whose times or links this process itself just changed."""

@@ -57,6 +57,7 @@ class Ledger:
 
     def observe(self) -> None:
         """Attest what Snakemake made here since the last look; it must come before anything changes an input."""
+        self.digests.look_again()
         stamps = statcache.load(self.workspace / RECORDS)
         first_look, known = stamps is None, stamps or {}
         found = {record.output: (record.stamp(), record) for record in provenance.records(self.workspace)}

@@ -237,6 +237,16 @@ def test_what_was_killed_before_it_could_attest_is_attested_at_the_next_start(ma
     assert attestation.read(made.root / reconcile.LOCAL)[SEGMENTS][0].digest == digest.of_bytes(b"segment(two)")
 
 
+def test_the_end_of_a_run_attests_what_its_jobs_made(made):
+    ledger = Ledger(made.root)
+    ledger.observe()
+    made.write(MANIFEST, "two")
+    ledger.reconcile()
+    made.make(*RULES)
+    ledger.observe()
+    assert made.start() == ([], [], []) and made.planned() == []
+
+
 def test_a_fitted_codec_follows_nothing(made, tmp_path):
     clone = made.clone(tmp_path / "clone", SEGMENTS)
     clone.write(MANIFEST, "two")
