@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kaiku import settings as configuration
 from kaiku.errors import KaikuError
+from kaiku.planning import history
 from kaiku.progress import log
 from kaiku.settings import Settings
 from kaiku.store import atomic
@@ -48,6 +49,7 @@ def run(program: Callable[[argparse.Namespace], Counts], args: argparse.Namespac
     figures = {**asdict(counts), "seconds": round(seconds, 3), "cpu_seconds": round(cpu_s, 3)}
     if args.log is not None:
         atomic.write_json(args.log.with_suffix(".counts.json"), figures)
+        history.record(args.log, figures)
     log(
         f"computed {counts.computed}, reused {counts.reused}, failed {counts.failed}"
         + (f", damaged {counts.damaged}" if counts.damaged else "")

@@ -50,14 +50,23 @@ def known(kind: str, packages: Sequence[str] = ("kaiku", USER_PACKAGE)) -> dict[
 
 def module_name(kind: str, name: str, where: str = "") -> str:
     """Module of a plug-in; SettingsError with the nearest name if there is none. where: the setting that names it."""
+    for package in (USER_PACKAGE, "kaiku"):
+        if _has(package, kind, name):
+            return f"{package}.{kind}.{name}"
     names = known(kind)
-    if name not in names:
-        raise SettingsError(
-            f"{where or kind}: {name!r} is not among the {kind}{did_you_mean(name, names)}",
-            expected=f"one of {', '.join(sorted(names))}",
-            remedy=f"One of your own stands in <folder>/{kind}/{name}.py, with the folder named under `plugins:`.",
-        )
-    return names[name]
+    raise SettingsError(
+        f"{where or kind}: {name!r} is not among the {kind}{did_you_mean(name, names)}",
+        expected=f"one of {', '.join(sorted(names))}",
+        remedy=f"One of your own stands in <folder>/{kind}/{name}.py, with the folder named under `plugins:`.",
+    )
+
+
+def _has(package: str, kind: str, name: str) -> bool:
+    """Whether `known` would list it; asked of each name, where listing whole folders would cost a plan its time."""
+    if not name.isidentifier() or name.startswith("_"):
+        return False
+    folders = [Path(root, kind) for root in getattr(sys.modules.get(package), "__path__", [])]
+    return any((folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file() for folder in folders)
 
 
 def find(kind: str, name: str, where: str = "") -> ModuleType:

@@ -6,6 +6,7 @@
 import difflib
 import hashlib
 import math
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-LIBRARIES: tuple[str, ...] = ()
+LIBRARIES = ("numpy", "pandas")
 
 FEW_RECORDINGS = 5
 """Up to so many in a corpus, `by: recording` holds out the end of each recording instead of drawing whole ones."""
@@ -100,6 +101,20 @@ class DatasetSettings(Strict):
     )
     split: SplitSettings = Field(default_factory=SplitSettings, description="What is held out.")
     require_text: bool = Field(True, description="Drop clips without text; false for data of which only sound is used.")
+
+
+def widened(measures: "pd.DataFrame", fields: Iterable[str]) -> "pd.DataFrame":
+    """Measures with one row per clip instead of one per measure: clip, status, and a column for each field.
+
+    A clip of which any check failed has the status "failed"; what was not measured is NaN.
+    """
+    known = measures[measures["measure"].notna()]
+    wide = known.pivot(index="clip", columns="measure", values="value")
+    wide = wide.reindex(index=measures["clip"].drop_duplicates(), columns=sorted(fields)).astype(float)
+    broken = measures.loc[measures["status"] == "failed", "clip"]
+    wide.insert(0, "status", "ok")
+    wide.loc[wide.index.isin(broken), "status"] = "failed"
+    return wide.rename_axis("clip").reset_index()
 
 
 def decide(

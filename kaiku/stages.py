@@ -61,7 +61,7 @@ def fit_codec(settings: Settings, codec: str) -> StageKey:
     """A dataset's training clips to a codec."""
     own = settings.codecs[codec]
     params = {**_codec_options(settings, codec), "dataset": own.dataset, "follow_data": own.follow_data}
-    return StageKey("fit_codec", params, (plugins.module_name("codecs", own.kind), *READING))
+    return StageKey("fit_codec", params, (plugins.module_name("codecs", own.kind), "kaiku.drawing", *READING))
 
 
 def encode(settings: Settings, codec: str, weights: str = "") -> StageKey:
@@ -80,7 +80,7 @@ def select(settings: Settings, dataset: str) -> StageKey:
 
 def pack(settings: Settings, dataset: str, codec: str) -> StageKey:
     """Selection and tokens to protos."""
-    return StageKey("pack", {"dataset": dataset, "codec": codec}, ("kaiku.store.protos",))
+    return StageKey("pack", {"dataset": dataset, "codec": codec}, ("kaiku.packing",))
 
 
 def train(settings: Settings, run: str, inputs: dict[str, str] | None = None) -> StageKey:
@@ -124,11 +124,37 @@ def package(settings: Settings, run: str) -> StageKey:
     return StageKey("package", {"lineage": settings.lineage(run)}, ("kaiku.package",))
 
 
+def of(settings: Settings) -> dict[str, list[StageKey]]:
+    """The keys of everything that a configuration asks for, by the rule that makes it; inputs are left out."""
+    datasets, runs = settings.datasets, settings.runs
+    corpora = sorted({corpus for own in datasets.values() for corpus in own.corpora})
+    codecs = sorted({own.codec for own in runs.values()})
+    return {
+        "segment_recordings": [segment(settings, corpus) for corpus in corpora],
+        "transcribe_segments": [transcribe(settings, asr) for asr in sorted({own.asr for own in datasets.values()})],
+        "measure_segments": [measure(settings, check) for check in sorted(settings.checks)],
+        "train_codec": [fit_codec(settings, codec) for codec in codecs if settings.codecs[codec].dataset],
+        "encode_tokens": [encode(settings, codec) for codec in codecs],
+        "select_segments": [select(settings, dataset) for dataset in datasets],
+        "pack_protos": [pack(settings, own.dataset, own.codec) for own in runs.values()],
+        "train_model": [train(settings, run) for run in runs],
+        "merge_model": [merge(settings, run) for run in runs],
+        "synthesize_samples": [synthesize(settings, run) for run in runs],
+        "evaluate_model": [evaluate(settings, run) for run in runs],
+        "write_report": [report(settings, run) for run in runs],
+        "package_model": [package(settings, run) for run, own in runs.items() if own.package],
+    }
+
+
 def computing_modules() -> list[str]:
-    """Every module of the tree whose digest enters a key: what `code.lock` lists."""
-    found = {*READING, *_SEGMENTATION, "kaiku.selection", "kaiku.store.protos", "kaiku.train.fit", "kaiku.train.merge"}
-    found |= {"kaiku.synthesis", "kaiku.metrics.evaluation", "kaiku.report.report", "kaiku.package"}
-    for kind in ("layouts", "checks", "asr", "codecs", "families"):
+    """Every module of the tree whose digest enters a key: what `code.lock` lists.
+
+    Layouts are none: what they find stands in manifests, which are written anew, where they differ, at every start.
+    """
+    found = {*READING, *_SEGMENTATION, "kaiku.selection", "kaiku.packing", "kaiku.drawing"}
+    found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
+    found |= {"kaiku.report.report", "kaiku.package"}
+    for kind in ("checks", "asr", "codecs", "families"):
         for name, module in plugins.known(kind).items():
             if module.startswith("kaiku."):
                 found.add(module)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Strict(BaseModel):
     """Settings that refuse unknown keys and cannot be changed after they were read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
 
 
 def speed_only(default: Any = ..., **kwargs: Any) -> Any:

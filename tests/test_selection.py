@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from kaiku.errors import KaikuError, SettingsError
-from kaiku.selection import COLUMNS, Bounds, DatasetSettings, SplitSettings, account, decide
+from kaiku.selection import COLUMNS, Bounds, DatasetSettings, SplitSettings, account, decide, widened
 from kaiku.strict import key_params
 
 MANY = 1000
@@ -385,3 +385,21 @@ def test_import_is_light():
     heavy = "torch pandas scipy pyarrow"
     code = f"import sys, kaiku.selection; print([m for m in {heavy.split()!r} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_measures_become_one_row_per_clip():
+    long = pd.DataFrame(
+        [
+            ("b", "ok", "hum_db", 3.0),
+            ("b", "ok", "rms_db", None),
+            ("a", "ok", "hum_db", 1.0),
+            ("a", "failed", None, None),
+            ("c", "failed", None, None),
+        ],
+        columns=["clip", "status", "measure", "value"],
+    )
+    wide = widened(long, {"rms_db", "hum_db", "snr_db"})
+    assert list(wide.columns) == ["clip", "status", "hum_db", "rms_db", "snr_db"]
+    assert list(wide["clip"]) == ["b", "a", "c"] and list(wide["status"]) == ["ok", "failed", "failed"]
+    assert wide["hum_db"].tolist()[:2] == [3.0, 1.0]
+    assert wide[["rms_db", "snr_db"]].isna().all(axis=None) and wide["hum_db"].isna().tolist() == [False, False, True]

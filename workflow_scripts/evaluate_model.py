@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kaiku import job, stages
-from kaiku.loading import load_codec, load_family
+from kaiku import devices, job, stages
+from kaiku.loading import codec_device, load_codec, load_family
+from kaiku.settings import Settings
 from kaiku.store import atomic, digest, tables, whole
 from kaiku.store.clips import WorkspaceClips
 from kaiku.store.items import Counts
@@ -24,16 +25,8 @@ def program(args: argparse.Namespace) -> Counts:
     """Evaluate one run."""
     settings = job.read_settings(args.settings)
     own = settings.runs[args.run]
-    inputs = {
-        "model": digest.of_tree(args.model),
-        "codec": digest.of_tree(args.codec),
-        "samples": digest.of_tree(args.samples),
-        "packs": digest.of_value([digest.of_file(path) for path in (*args.train, *args.val)]),
-    }
     clips = WorkspaceClips(settings)
-    heard = all(clips.are_here(path.parent.name, path.stem) for path in args.selection)
-    inputs["compared with"] = "recordings" if heard else "resyntheses"
-    key = stages.evaluate(settings, args.run, inputs).item()
+    heard = are_heard(clips, args.selection)
 
     def build(outputs: Mapping[str, Path]) -> None:
         import torch
@@ -41,15 +34,33 @@ def program(args: argparse.Namespace) -> Counts:
         from kaiku.metrics.evaluation import evaluate
         from kaiku.synthesis import read_samples
 
+        devices.claim(settings.device, codec_device(settings.codecs[own.codec]))
         family, codec = load_family(own), load_codec(settings.codecs[own.codec], args.codec)
-        model = family.load_base(args.model, torch.float32).eval()
+        model = family.load_base(args.model, torch.float32).eval().to(devices.torch_device(settings.device))
         samples, _ = read_samples(args.samples)
         train, val = read_packs(args.train), read_packs(args.val)
         recorded = recordings(clips, args.selection) if heard else None
         found = evaluate(family, model, codec, train, val, samples, own.samples, recordings=recorded)
         atomic.write_json(outputs["metrics"], found)
 
-    return whole.run(args.carry, key, {"metrics": args.out}, build)
+    return result(settings, args).make(build)
+
+
+def result(settings: Settings, args: argparse.Namespace) -> whole.Result:
+    """What is to be made, and its key."""
+    inputs = {
+        "model": digest.of_tree(args.model),
+        "codec": digest.of_tree(args.codec),
+        "samples": digest.of_tree(args.samples),
+        "packs": digest.of_value([digest.of_file(path) for path in (*args.train, *args.val)]),
+        "compared with": "recordings" if are_heard(WorkspaceClips(settings), args.selection) else "resyntheses",
+    }
+    return whole.Result(args.carry, stages.evaluate(settings, args.run, inputs).item(), {"metrics": args.out})
+
+
+def are_heard(clips: WorkspaceClips, selections: Sequence[Path]) -> bool:
+    """Whether this machine holds the recordings, and not their tokens only."""
+    return all(clips.are_here(path.parent.name, path.stem) for path in selections)
 
 
 def recordings(clips: WorkspaceClips, selections: Sequence[Path]) -> Callable[[Sentence], tuple[np.ndarray, int]]:
@@ -67,15 +78,20 @@ def recordings(clips: WorkspaceClips, selections: Sequence[Path]) -> Callable[[S
     return recorded
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--run", required=True)
+    for name in ("--train", "--val", "--selection"):
+        made.add_argument(name, type=Path, nargs="+", required=True)
+    for name in ("--model", "--codec", "--samples", "--out", "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--run", required=True)
-    for name in ("--train", "--val", "--selection"):
-        parser.add_argument(name, type=Path, nargs="+", required=True)
-    for name in ("--model", "--codec", "--samples", "--out", "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,22 @@ from kaiku.audio.clips import ClipAudio
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import artefacts, items
 from kaiku.store.clips import ClipStore, audio_key
-from kaiku.store.items import Counts, Item, Outcome
+from kaiku.store.items import Artefact, Compute, Counts, Item, Outcome
 from kaiku.workspace import before
 
 
 def program(args: argparse.Namespace) -> Counts:
     """Measure one shard."""
     settings = job.read_settings(args.settings)
+    max_failed = settings.corpora[args.corpus].max_failed
+    return items.run(*shard(settings, args), label="measure_segments", max_failed=max_failed)
+
+
+def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[Item], Compute]:
+    """The shard's measures, each check of each clip, and how those are measured."""
     clips = ClipStore(args.segments, args.audio, settings.corpus_root(args.corpus))
     keys = {check: stages.measure(settings, check) for check in sorted(settings.checks)}
-    shard = [
+    clip_items = [
         Item(f"{row['clip']}:{check}", key.item(audio_key(row)), (row, check), lambda _, row=row: {"clip": row["clip"]})
         for row in clips
         for check, key in keys.items()
@@ -41,9 +47,7 @@ def program(args: argparse.Namespace) -> Counts:
                 broken = isinstance(decoded, Outcome)
                 yield item, decoded if broken else items.attempt(partial(measure, *checks[check], decoded), check)
 
-    max_failed = settings.corpora[args.corpus].max_failed
-    artefact = artefacts.measures(args.rows, args.carry, before.of(args.rows))
-    return items.run(artefact, shard, compute, label="measure_segments", max_failed=max_failed)
+    return artefacts.measures(args.rows, args.carry, before.of(args.rows)), clip_items, compute
 
 
 def load(settings: Settings, check: str) -> tuple[Any, Any]:
@@ -57,13 +61,18 @@ def measure(module: Any, options: Any, audio: ClipAudio, check: str) -> Outcome:
     return Outcome([{"check": check, "measure": name, "value": value} for name, value in sorted(values.items())])
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--corpus", required=True)
+    for name in ("--segments", "--audio", "--rows", "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--corpus", required=True)
-    for name in ("--segments", "--audio", "--rows", "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import kaiku
 from kaiku import job, stages
 from kaiku.loading import licences, load_family
+from kaiku.settings import Settings
 from kaiku.store import digest, whole
 from kaiku.store.items import Counts
 from kaiku.store.packs import read_packs
@@ -19,13 +20,7 @@ from kaiku.store.packs import read_packs
 def program(args: argparse.Namespace) -> Counts:
     """Merge one run."""
     settings = job.read_settings(args.settings)
-    own = settings.runs[args.run]
-    inputs = {
-        "checkpoints": digest.of_tree(args.checkpoints, leave_out=["run.json"]),  # it holds the seconds it took
-        "base": digest.of_tree(args.base) if args.base else "",
-        "licences": digest.of_value(licences(settings, args.run)),
-    }
-    key = stages.merge(settings, args.run, inputs).item()
+    own, inputs = settings.runs[args.run], input_digests(settings, args)
 
     def build(outputs: Mapping[str, Path]) -> None:
         from kaiku.train.merge import merge_run
@@ -51,18 +46,38 @@ def program(args: argparse.Namespace) -> Counts:
             dtype=own.merge.dtype,
         )
 
-    return whole.run(args.carry, key, {"merged": args.out}, build)
+    return result(settings, args, inputs).make(build)
+
+
+def input_digests(settings: Settings, args: argparse.Namespace) -> dict[str, str]:
+    """What a merge is made of."""
+    return {
+        "checkpoints": digest.of_tree(args.checkpoints, leave_out=["run.json"]),  # it holds the seconds it took
+        "base": digest.of_tree(args.base) if args.base else "",
+        "licences": digest.of_value(licences(settings, args.run)),
+    }
+
+
+def result(settings: Settings, args: argparse.Namespace, inputs: dict[str, str] | None = None) -> whole.Result:
+    """What is to be made, and its key. inputs: their digests, where they are known."""
+    key = stages.merge(settings, args.run, inputs or input_digests(settings, args)).item()
+    return whole.Result(args.carry, key, {"merged": args.out})
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--run", required=True)
+    made.add_argument("--val", type=Path, nargs="+", required=True)
+    made.add_argument("--base", type=Path)
+    for name in ("--checkpoints", "--out", "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--val", type=Path, nargs="+", required=True)
-    parser.add_argument("--base", type=Path)
-    for name in ("--checkpoints", "--out", "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

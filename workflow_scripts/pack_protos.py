@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kaiku import job, stages
 from kaiku.progress import log
+from kaiku.settings import Settings
 from kaiku.store import digest, whole
 from kaiku.store.items import Counts
 from kaiku.store.packs import SPLITS, sentences
@@ -21,9 +22,7 @@ from kaiku.store.protos import group_by_speaker, write_protos
 
 def program(args: argparse.Namespace) -> Counts:
     """Pack one shard."""
-    settings = job.read_settings(args.settings)
-    inputs = [digest.of_file(path) for path in (args.selection, args.tokens, args.codes)]
-    key = stages.pack(settings, args.dataset, args.codec).item(args.corpus, *inputs)
+    wanted = result(job.read_settings(args.settings), args)
 
     def build(outputs: Mapping[str, Path]) -> None:
         for split, path in outputs.items():
@@ -31,18 +30,29 @@ def program(args: argparse.Namespace) -> Counts:
             count = write_protos(path, group_by_speaker(args.corpus, kept))
             log(f"{split}: {count} clips")
 
-    outputs = {split: getattr(args, split) for split in SPLITS}
-    return whole.run(args.carry, key, outputs, build)
+    return wanted.make(build)
+
+
+def result(settings: Settings, args: argparse.Namespace) -> whole.Result:
+    """What is to be made, and its key."""
+    inputs = [digest.of_file(path) for path in (args.selection, args.tokens, args.codes)]
+    key = stages.pack(settings, args.dataset, args.codec).item(args.corpus, *inputs)
+    return whole.Result(args.carry, key, {split: getattr(args, split) for split in SPLITS})
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    for name in ("--dataset", "--codec", "--corpus"):
+        made.add_argument(name, required=True)
+    for name in ("--selection", "--tokens", "--codes", *(f"--{split}" for split in SPLITS), "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    for name in ("--dataset", "--codec", "--corpus"):
-        parser.add_argument(name, required=True)
-    for name in ("--selection", "--tokens", "--codes", *(f"--{split}" for split in SPLITS), "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from typing import Any
 from kaiku import job, stages
 from kaiku.audio.segmentation import Segmentation, SegmentSettings
 from kaiku.errors import KaikuError
+from kaiku.settings import Settings
 from kaiku.store import artefacts, digest, items, manifests
-from kaiku.store.items import Counts, Item, Outcome
+from kaiku.store.items import Artefact, Compute, Counts, Item, Outcome
 from kaiku.store.manifests import AudioRow
 from kaiku.store.spool import Spool
 from kaiku.workspace import before
@@ -23,17 +24,24 @@ from kaiku.workspace import before
 def program(args: argparse.Namespace) -> Counts:
     """Segment one shard."""
     settings = job.read_settings(args.settings)
-    corpus = settings.corpora[args.corpus]
+    max_failed = settings.corpora[args.corpus].max_failed
+    counts = items.run(*shard(settings, args), label="segment_recordings", max_failed=max_failed)
+    manifests.keep(args.manifest, args.carry)
+    return counts
+
+
+def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[Item], Compute]:
+    """The shard's clips, its recordings, and how those are cut."""
     key = stages.segment(settings, args.corpus)
     mode = stages.segment_mode(settings, args.corpus)
-    cutting = corpus.segment.model_copy(update={"mode": mode})
-    shard = [
+    cutting = settings.corpora[args.corpus].segment.model_copy(update={"mode": mode})
+    recordings = [
         Item(row.recording, key.item(row.digest), row, partial(label, row, mode))
         for row in manifests.read_audio(args.manifest)
     ]
     cut = partial(cut_recording, root=settings.corpus_root(args.corpus), settings=cutting, spool_folder=args.carry)
     artefact = artefacts.segments(args.rows, args.audio, args.carry, before.of(args.rows))
-    return items.run(artefact, shard, items.each(cut), label="segment_recordings", max_failed=corpus.max_failed)
+    return artefact, recordings, items.each(cut)
 
 
 def cut_recording(row: AudioRow, root: Path, settings: SegmentSettings, spool_folder: Path) -> Outcome:
@@ -68,13 +76,18 @@ def label(row: AudioRow, mode: str, clip: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--corpus", required=True)
+    for name in ("--manifest", "--rows", "--audio", "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--corpus", required=True)
-    for name in ("--manifest", "--rows", "--audio", "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

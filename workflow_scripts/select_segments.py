@@ -8,25 +8,22 @@ python -m workflow_scripts.select_segments --dataset otso --segments data/segmen
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kaiku import job, plugins
 from kaiku.progress import log
-from kaiku.selection import account, decide
+from kaiku.selection import account, decide, widened
+from kaiku.settings import Settings
 from kaiku.store import tables
 from kaiku.store.items import Counts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def program(args: argparse.Namespace) -> Counts:
     """Select from one shard."""
-    settings = job.read_settings(args.settings)
-    fields = {field for check in settings.checks for field in plugins.find("checks", check).FIELDS}
-    frame = decide(
-        tables.segments(args.segments),
-        tables.transcripts(args.transcripts),
-        tables.measures(args.measures, fields),
-        settings.datasets[args.dataset],
-        recordings_total=args.recordings,
-    )
+    frame = decisions(job.read_settings(args.settings), args)
     tables.write_selection(args.rows, frame)
     sums = account(frame)
     dropped = ", ".join(f"{reason} {part['clips']}" for reason, part in sums["dropped"].items())
@@ -34,14 +31,31 @@ def program(args: argparse.Namespace) -> Counts:
     return Counts(computed=len(frame))
 
 
+def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
+    """What becomes of each of the shard's clips."""
+    fields = {field for check in settings.checks for field in plugins.find("checks", check).FIELDS}
+    return decide(
+        tables.segments(args.segments),
+        tables.transcripts(args.transcripts),
+        widened(tables.measures(args.measures), fields),
+        settings.datasets[args.dataset],
+        recordings_total=args.recordings,
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--dataset", required=True)
+    made.add_argument("--recordings", type=int, required=True, help="recordings in the whole corpus")
+    for name in ("--segments", "--transcripts", "--measures", "--rows"):
+        made.add_argument(name, type=Path, required=True)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--recordings", type=int, required=True, help="recordings in the whole corpus")
-    for name in ("--segments", "--transcripts", "--measures", "--rows"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kaiku import job, stages
-from kaiku.loading import load_codec, load_family
+from kaiku import devices, job, stages
+from kaiku.loading import codec_device, load_codec, load_family
+from kaiku.settings import Settings
 from kaiku.store import digest, whole
 from kaiku.store.items import Counts
 from kaiku.store.packs import read_packs
@@ -21,33 +22,43 @@ def program(args: argparse.Namespace) -> Counts:
     """Synthesize for one run."""
     settings = job.read_settings(args.settings)
     own = settings.runs[args.run]
+
+    def build(outputs: Mapping[str, Path]) -> None:
+        import torch
+
+        devices.claim(settings.device, codec_device(settings.codecs[own.codec]))
+        family, codec = load_family(own), load_codec(settings.codecs[own.codec], args.codec)
+        model = family.load_base(args.model, torch.float32).eval().to(devices.torch_device(settings.device))
+        splits = {"train": read_packs(args.train), "val": read_packs(args.val)}
+        write_samples(outputs["samples"], synthesize(family, model, codec, splits, own.samples), codec.sample_rate)
+
+    return result(settings, args).make(build)
+
+
+def result(settings: Settings, args: argparse.Namespace) -> whole.Result:
+    """What is to be made, and its key."""
     inputs = {
         "model": digest.of_tree(args.model),
         "codec": digest.of_tree(args.codec),
         "packs": digest.of_value([digest.of_file(path) for path in (*args.train, *args.val)]),
     }
-    key = stages.synthesize(settings, args.run, inputs).item()
+    return whole.Result(args.carry, stages.synthesize(settings, args.run, inputs).item(), {"samples": args.out})
 
-    def build(outputs: Mapping[str, Path]) -> None:
-        import torch
 
-        family, codec = load_family(own), load_codec(settings.codecs[own.codec], args.codec)
-        model = family.load_base(args.model, torch.float32).eval()
-        splits = {"train": read_packs(args.train), "val": read_packs(args.val)}
-        write_samples(outputs["samples"], synthesize(family, model, codec, splits, own.samples), codec.sample_rate)
-
-    return whole.run(args.carry, key, {"samples": args.out}, build)
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--run", required=True)
+    for name in ("--train", "--val"):
+        made.add_argument(name, type=Path, nargs="+", required=True)
+    for name in ("--model", "--codec", "--out", "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--run", required=True)
-    for name in ("--train", "--val"):
-        parser.add_argument(name, type=Path, nargs="+", required=True)
-    for name in ("--model", "--codec", "--out", "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from kaiku import job, plugins, stages
+from kaiku import devices, job, plugins, stages
 from kaiku.audio.resample import resample
+from kaiku.drawing import HELD_OUT_CLIPS, Clip, drawn
 from kaiku.errors import KaikuError
+from kaiku.loading import codec_device
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import atomic, digest, tables, whole
 from kaiku.store.clips import WorkspaceClips
 from kaiku.store.items import Counts
-
-HELD_OUT_CLIPS = 20
 
 
 def program(args: argparse.Namespace) -> Counts:
@@ -26,7 +26,6 @@ def program(args: argparse.Namespace) -> Counts:
     settings = job.read_settings(args.settings)
     own = settings.codecs[args.codec]
     stage = stages.fit_codec(settings, args.codec)
-    key = stage.item(*_inputs(args.selection, own.follow_data))
     options = plugin_settings("codecs", own.kind, own.options, f"codecs.{args.codec}.options")
 
     def build(outputs: Mapping[str, Path]) -> None:
@@ -38,29 +37,30 @@ def program(args: argparse.Namespace) -> Counts:
                 remedy=f"Look at the reasons in data/selection/{own.dataset}/.",
             )
         val = list(audio(settings, args.selection, "val", options.fit_s, options.sample_rate))[:HELD_OUT_CLIPS]
+        devices.claim(codec_device(own))
         plugins.find("codecs", own.kind).fit(options, train, outputs["codec"], held_out=val)
         atomic.write_text(outputs["codec"] / "key.json", stage.text())
 
-    return whole.run(args.carry, key, {"codec": args.out}, build)
+    return result(settings, args).make(build)
+
+
+def result(settings: Settings, args: argparse.Namespace) -> whole.Result:
+    """What is to be made, and its key."""
+    inputs = _inputs(args.selection, settings.codecs[args.codec].follow_data)
+    return whole.Result(args.carry, stages.fit_codec(settings, args.codec).item(*inputs), {"codec": args.out})
 
 
 def audio(
     settings: Settings, selections: Sequence[Path], split: str, most_s: float, sample_rate: int
 ) -> Iterator[np.ndarray]:
-    """Clips of a split at the codec's rate, float32 [samples], drawn by a hash of their names until there is enough."""
-    drawn, seconds = [], 0.0
-    for clip in sorted(_kept(selections, split), key=lambda clip: digest.of_value(clip[1:])):
-        if seconds >= most_s:
-            break
-        drawn.append(clip)
-        seconds += clip[0]
+    """Clips of a split at the codec's rate, float32 [samples], as many as it takes."""
     clips = WorkspaceClips(settings)
-    for _, corpus, shard, name in drawn:
+    for _, corpus, shard, name in drawn(_kept(selections, split), most_s):
         clip = clips.audio(corpus, shard, name)
         yield resample(clip.samples, clip.sample_rate, sample_rate)
 
 
-def _kept(selections: Sequence[Path], split: str) -> Iterator[tuple[float, str, str, str]]:
+def _kept(selections: Sequence[Path], split: str) -> Iterator[Clip]:
     for path in selections:
         frame = tables.selection(path)
         for row in frame[frame["kept"] & (frame["split"] == split)].itertuples():
@@ -75,14 +75,19 @@ def _inputs(selections: Sequence[Path], follow_data: bool) -> list[str]:
     return [digest.of_file(path) for path in (*selections, *segments)]
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--codec", required=True)
+    made.add_argument("--selection", type=Path, nargs="*", required=True)
+    for name in ("--out", "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--codec", required=True)
-    parser.add_argument("--selection", type=Path, nargs="*", required=True)
-    for name in ("--out", "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

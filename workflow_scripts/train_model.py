@@ -10,12 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kaiku import job, stages
-from kaiku.loading import load_codec, load_family
+from kaiku import devices, job, stages
+from kaiku.loading import load_codec, load_family, on_cpu
 from kaiku.progress import log
-from kaiku.settings import plugin_settings
+from kaiku.settings import Settings, plugin_settings
 from kaiku.store import digest, whole
 from kaiku.store.items import Counts
+from kaiku.store.keys import StageKey
 from kaiku.store.packs import read_packs
 
 
@@ -23,18 +24,14 @@ def program(args: argparse.Namespace) -> Counts:
     """Train one run."""
     settings = job.read_settings(args.settings)
     own = settings.runs[args.run]
-    inputs = {
-        "train": digest.of_value([digest.of_file(path) for path in args.train]),
-        "val": digest.of_value([digest.of_file(path) for path in args.val]),
-        "base": digest.of_tree(args.base) if args.base else "",
-    }
-    stage = stages.train(settings, args.run, inputs)
-    key = stage.item()
+    stage = stage_key(settings, args)
+    wanted = result(settings, args, stage)
 
     def build(outputs: Mapping[str, Path]) -> None:
         from kaiku.train.run import TrainSpec, train
 
-        codec = load_codec(settings.codecs[own.codec], args.codec)
+        devices.claim(own.train.device)
+        codec = load_codec(on_cpu(settings.codecs[own.codec]), args.codec)
         spec = TrainSpec(
             family=load_family(own),
             family_settings=plugin_settings("families", own.family, own.options, f"runs.{args.run}.options"),
@@ -44,7 +41,7 @@ def program(args: argparse.Namespace) -> Counts:
             val=read_packs(args.val),
             settings=own.train,
             lora=own.lora,
-            key=key,
+            key=wanted.key,
             key_parts=json.loads(stage.text()),
             state=args.state,
             out=outputs["checkpoints"],
@@ -52,7 +49,7 @@ def program(args: argparse.Namespace) -> Counts:
         result = train(spec)
         log(f"last step {result.last}, best {result.best} (held-out loss {result.val_loss:.4f})")
 
-    counts = whole.run(args.carry, key, {"checkpoints": args.out}, build)
+    counts = wanted.make(build)
     if counts.computed:
         from kaiku.train.state import clear
 
@@ -60,16 +57,37 @@ def program(args: argparse.Namespace) -> Counts:
     return counts
 
 
+def stage_key(settings: Settings, args: argparse.Namespace) -> StageKey:
+    """The training's key, with the digests of its packs and base."""
+    inputs = {
+        "train": digest.of_value([digest.of_file(path) for path in args.train]),
+        "val": digest.of_value([digest.of_file(path) for path in args.val]),
+        "base": digest.of_tree(args.base) if args.base else "",
+    }
+    return stages.train(settings, args.run, inputs)
+
+
+def result(settings: Settings, args: argparse.Namespace, stage: StageKey | None = None) -> whole.Result:
+    """What is to be made, and its key. stage: the training's, where it is known."""
+    key = (stage or stage_key(settings, args)).item()
+    return whole.Result(args.carry, key, {"checkpoints": args.out})
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--run", required=True)
+    for name in ("--train", "--val"):
+        made.add_argument(name, type=Path, nargs="+", required=True)
+    made.add_argument("--base", type=Path)
+    for name in ("--codec", "--out", "--state", "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--run", required=True)
-    for name in ("--train", "--val"):
-        parser.add_argument(name, type=Path, nargs="+", required=True)
-    parser.add_argument("--base", type=Path)
-    for name in ("--codec", "--out", "--state", "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

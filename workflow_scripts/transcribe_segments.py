@@ -12,13 +12,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kaiku import job, plugins, stages
+from kaiku import devices, job, plugins, stages
 from kaiku.asr import SAMPLE_RATE, Spoken
 from kaiku.audio.resample import resample
+from kaiku.loading import asr_device
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import artefacts, digest, items, manifests
 from kaiku.store.clips import ClipStore, audio_key
-from kaiku.store.items import Counts, Item, Outcome
+from kaiku.store.items import Artefact, Compute, Counts, Item, Outcome
 from kaiku.text.overlap import Span
 from kaiku.workspace import before
 
@@ -26,34 +27,41 @@ from kaiku.workspace import before
 def program(args: argparse.Namespace) -> Counts:
     """Transcribe one shard."""
     settings = job.read_settings(args.settings)
+    max_failed = settings.corpora[args.corpus].max_failed
+    counts = items.run(*shard(settings, args), label="transcribe_segments", max_failed=max_failed)
+    manifests.keep(args.texts, args.carry)
+    return counts
+
+
+def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[Item], Compute]:
+    """The shard's transcripts, its clips, and how those are transcribed."""
     own = settings.asr[args.asr]
     module = plugins.find("asr", own.kind)
     folder = settings.base_root(own.model) if own.model else None
     clips = ClipStore(args.segments, args.audio, settings.corpus_root(args.corpus))
     texts = read_texts(args.texts) if module.NEEDS == "text" else {}
     key = stages.transcribe(settings, args.asr, digest.of_tree(folder) if folder else "")
-    shard = []
+    clip_items = []
     for row in clips:
         clip = spoken(row, texts.get(row["recording"], ()))
         heard = digest.of_value(asdict(clip)["spans"]) if module.NEEDS == "text" else audio_key(row)
         times = [repr(row[name]) for name in ("start_s", "end_s", "recording_s")] if module.NEEDS == "text" else []
         item_key = key.item(heard, row["language"], *times)
-        shard.append(Item(row["clip"], item_key, (row, clip), lambda _, row=row: {"clip": row["clip"]}))
+        clip_items.append(Item(row["clip"], item_key, (row, clip), lambda _, row=row: {"clip": row["clip"]}))
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
         transcriber = load(settings, args.asr, folder)
         for item in missing:
             yield item, items.attempt(lambda work: transcribe(transcriber, module.NEEDS, clips, *work), item.work)
 
-    max_failed = settings.corpora[args.corpus].max_failed
-    artefact = artefacts.transcripts(args.rows, args.carry, before.of(args.rows))
-    return items.run(artefact, shard, compute, label="transcribe_segments", max_failed=max_failed)
+    return artefacts.transcripts(args.rows, args.carry, before.of(args.rows)), clip_items, compute
 
 
 def load(settings: Settings, asr: str, folder: Path | None) -> Any:
     """The transcriber with its model."""
     own = settings.asr[asr]
     options = plugin_settings("asr", own.kind, own.options, f"asr.{asr}.options")
+    devices.claim(asr_device(own))
     return plugins.find("asr", own.kind).load(options, folder)
 
 
@@ -80,14 +88,19 @@ def read_texts(path: Path) -> dict[str, list[Span]]:
     return texts
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--asr", required=True)
+    made.add_argument("--corpus", required=True)
+    for name in ("--segments", "--audio", "--texts", "--rows", "--carry"):
+        made.add_argument(name, type=Path, required=True)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--asr", required=True)
-    parser.add_argument("--corpus", required=True)
-    for name in ("--segments", "--audio", "--texts", "--rows", "--carry"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

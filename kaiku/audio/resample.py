@@ -1,5 +1,7 @@
 """Resampling with soxr at HQ: a stream in blocks of any size gives the very bits of the whole at once."""
 
+from typing import Any
+
 import numpy as np
 
 LIBRARIES = ("soxr",)
@@ -13,6 +15,15 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     import soxr
 
     return soxr.resample(samples, from_rate, to_rate, quality=QUALITY)
+
+
+def resample_for(model: Any, samples: np.ndarray, from_rate: int) -> np.ndarray:
+    """float32 [samples] at `from_rate` Hz -> float32 at the model's `sample_rate`.
+
+    A model may bring the resampler that it was trained with, as `resample(samples, from_rate)`.
+    """
+    own = getattr(model, "resample", None)
+    return own(samples, from_rate) if own is not None else resample(samples, from_rate, model.sample_rate)
 
 
 class StreamResampler:

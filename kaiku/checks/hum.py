@@ -11,7 +11,7 @@ from kaiku.audio.clips import ClipAudio
 from kaiku.audio.vad import SAMPLE_RATE
 from kaiku.strict import Strict
 
-LIBRARIES = ("soxr", "silero-vad", "onnxruntime")
+LIBRARIES = ("soxr", "silero-vad")
 FIELDS = {
     "hum_db": "dB that the three strongest of six mains harmonics stand above their neighbourhood: clean below 10, "
     "hum above 12; none with less than min_background_s outside speech.",

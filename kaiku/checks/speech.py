@@ -3,7 +3,7 @@
 from kaiku.audio.clips import ClipAudio
 from kaiku.strict import Strict
 
-LIBRARIES = ("soxr", "silero-vad", "onnxruntime")
+LIBRARIES = ("soxr", "silero-vad")
 FIELDS = {
     "speech_s": "s, speech in the clip; the base of speaking rates, which pauses would distort.",
     "speech_share": "share of the clip that is speech.",

@@ -12,7 +12,7 @@ from kaiku.metrics import signal
 from kaiku.metrics.figures import measured, not_measured
 from kaiku.progress import track
 
-LIBRARIES = ("torch", "pystoi", "scipy")
+LIBRARIES = ("numpy", "pystoi", "scipy", "torch")
 
 # Published codecs reach 6 to 8.5 dB at 4 kbit/s and none of them 15: a gate on SNR would be a gate on phase.
 SNR_TARGET = "reported, no gate: published codecs of 4 kbit/s reach 6 to 8.5"

@@ -19,7 +19,7 @@ from kaiku.metrics.likelihood import Bits, model_bits, uniform_bits, unigram_bit
 from kaiku.progress import track
 from kaiku.synthesis import Sample, SynthesisSettings, choose, resynthesize
 
-LIBRARIES = ("torch", "transformers", "librosa", "scipy", "soxr")
+LIBRARIES = ("librosa", "numpy", "scipy", "soxr", "torch", "transformers")
 
 BITS = "bits per frame"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kaiku.errors import KaikuError
 
-LIBRARIES = ("pystoi", "scipy")
+LIBRARIES = ("numpy", "pystoi", "scipy")
 
 MAX_LAG = 2048  # samples searched to either side
 LIMIT_DB = 100.0  # a perfect copy has no finite SNR, and a report holds only finite numbers

@@ -17,6 +17,8 @@ from kaiku.store import atomic
 from kaiku.synthesis import Sample
 
 FORMAT = 1
+LIBRARIES = ("jinja2", "librosa", "numpy", "pillow", "soundfile", "soxr")
+DATA_FILES = ("template.html",)
 TEMPLATE = Path(__file__).with_name("template.html")
 
 HEADLINES = ("loss_ratio", "wrong_text_gap", "retrieval_val", "retrieval_train", "length_ratio_val")

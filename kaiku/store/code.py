@@ -2,22 +2,30 @@
 
 Snakemake does not see imported modules, and a file's times say nothing about its meaning. So the code that computes an
 item has a digest: a walk over the syntax trees of the module and of every module of this project that it imports, equal
-on every Python. `code.lock` names the accepted version of each digest: an accepted digest enters keys as that version,
-any other enters as itself, so that an edit is stale at once and a neutral edit can be accepted without recomputation.
+on every Python, and the bytes of the data files that they declare. `code.lock` names the accepted version of each
+digest: an accepted digest enters keys as that version, any other enters as itself, so that an edit is stale at once and
+a neutral edit can be accepted without recomputation.
+
+A module declares what its imports do not tell, as literal tuples at its top level: `LIBRARIES`, the distributions whose
+version changes its numbers, and `DATA_FILES`, the files it reads, relative to its own folder.
 """
 
-import ast
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 import kaiku
 from kaiku.errors import KaikuError
-from kaiku.store import atomic, digest
+from kaiku.store import atomic, digest, sources
 
 LOCK = Path(kaiku.__file__).parent.parent / "code.lock"
+FORMAT = 1
+_HEAD = f"# code.lock, format {FORMAT}"
 
 PLUMBING = (
     "kaiku.errors",
@@ -30,20 +38,40 @@ PLUMBING = (
 )
 """Modules that a computing module may import and that cannot change what it computes."""
 
-_SKIPPED_FIELDS = {"ctx", "kind", "type_comment", "type_ignores"}
+_UNLISTED = ("new", "")
+_shown: ContextVar[str | None] = ContextVar("shown", default=None)
 
 
 def code_version(module: str) -> str:
     """`v3` where the code is what `code.lock` accepted as version 3, else `v3+<digest>`; unlisted: `new+<digest>`."""
-    version, locked = read_lock().get(module, ("new", ""))
+    version, locked = read_lock().get(module, _UNLISTED)
+    if locked and _shown.get() not in (None, module):
+        return version
     found = code_digest(module)
     return version if found == locked else f"{version}+{found[:12]}"
 
 
+@contextmanager
+def as_locked(besides: str = "") -> Iterator[None]:
+    """Within the block every listed module but one counts as `code.lock` knows it: keys as they were before an edit."""
+    token = _shown.set(besides)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+def edited() -> list[str]:
+    """Listed modules whose code is not what `code.lock` accepted."""
+    return [module for module, (_, locked) in read_lock().items() if _find(module) and code_digest(module) != locked]
+
+
 @cache
 def code_digest(module: str) -> str:
-    """Digest of a module and of every module of this project in its import closure."""
-    return digest.of_value([[name, _file_digest(_source(name))] for name in closure(module)])
+    """Digest of a module, of every module of this project in its import closure, and of the data files they declare."""
+    code = [[name, sources.source(source(name)).digest] for name in closure(module)]
+    data = [[path.name, digest.of_file(path)] for name in closure(module) for path in data_files(name)]
+    return digest.of_value(code + data)
 
 
 @cache
@@ -57,19 +85,24 @@ def closure(module: str) -> tuple[str, ...]:
             continue
         seen.add(name)
         waiting.extend(_imports(name))
+    sources.keep()
     return tuple(sorted(seen))
 
 
 @cache
 def libraries(module: str) -> tuple[str, ...]:
     """Distributions that the closure names in its `LIBRARIES` constants, sorted."""
-    names: set[str] = set()
-    for member in closure(module):
-        for node in _tree(_source(member)).body:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if _annotated(node) else []
-            if any(isinstance(t, ast.Name) and t.id == "LIBRARIES" for t in targets):
-                names.update(ast.literal_eval(node.value))
-    return tuple(sorted(names))
+    return tuple(sorted({name for member in closure(module) for name in sources.source(source(member)).libraries}))
+
+
+def data_files(module: str) -> list[Path]:
+    """Files that a module itself names in its `DATA_FILES` constant. Raises KaikuError where one is not there."""
+    path = source(module)
+    found = [path.parent / name for name in sources.source(path).data_files]
+    for file in found:
+        if not file.is_file():
+            raise KaikuError(f"{path}: DATA_FILES names {file.name}, which is not there", expected="a file beside it")
+    return found
 
 
 @cache
@@ -81,12 +114,26 @@ def library_version(distribution: str) -> str:
         return "absent"
 
 
-def read_lock(path: Path = LOCK) -> dict[str, tuple[str, str]]:
-    """`code.lock` as {module: (version, digest)}; empty where there is none."""
-    if not path.exists():
+def read_lock(path: Path = LOCK) -> Mapping[str, tuple[str, str]]:
+    """`code.lock` as {module: (version, digest)}; empty where there is none. Read again only when the file changed."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
         return {}
+    return _parsed_lock(path, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@lru_cache(maxsize=4)
+def _parsed_lock(path: Path, signature: tuple[int, int, int]) -> Mapping[str, tuple[str, str]]:
+    lines = path.read_text().splitlines()
+    if not lines or not lines[0].startswith(_HEAD):
+        raise KaikuError(
+            f"{path}: its first line is {lines[0] if lines else ''!r}",
+            expected=f"{_HEAD!r}",
+            remedy="Take the file from git, or use the Kaiku that wrote it.",
+        )
     entries = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if line and not line.startswith("#"):
             fields = line.split()
             if len(fields) != 3:
@@ -96,59 +143,19 @@ def read_lock(path: Path = LOCK) -> dict[str, tuple[str, str]]:
                     remedy="Run `make lock-code`.",
                 )
             entries[fields[0]] = (fields[1], fields[2])
-    return entries
+    return MappingProxyType(entries)
 
 
-def write_lock(entries: dict[str, tuple[str, str]], path: Path = LOCK) -> None:
+def write_lock(entries: Mapping[str, tuple[str, str]], path: Path = LOCK) -> None:
     """Write `code.lock`, sorted."""
-    lines = ["# Computing modules: accepted version and digest of the import closure. `make lock-code` after a change."]
+    lines = [f"{_HEAD}: each computing module, its version, the digest of its import closure; docs/code-versions.md"]
     lines += [f"{module} {version} {found}" for module, (version, found) in sorted(entries.items())]
     atomic.write_text(path, "\n".join(lines) + "\n")
 
 
 @cache
-def _file_digest(path: Path) -> str:
-    parts: list[str] = []
-    _walk(_tree(path), parts)
-    return digest.of_bytes("\0".join(parts).encode())
-
-
-def _walk(node: object, parts: list[str]) -> None:
-    if isinstance(node, ast.AST):
-        parts.append(type(node).__name__)
-        for name, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                value = [child for child in value if not _is_mute(child, node)]
-            if value is None or value == [] or name in _SKIPPED_FIELDS:
-                continue
-            parts.append(name)
-            _walk(value, parts)
-        parts.append("/")
-    elif isinstance(node, list):
-        for child in node:
-            _walk(child, parts)
-    else:
-        parts.append(repr(node))
-
-
-def _is_mute(node: object, parent: ast.AST) -> bool:
-    """Texts that stand alone (docstrings, also under a constant), and the empty end some Pythons give an f-string."""
-    if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    return isinstance(parent, ast.JoinedStr) and isinstance(node, ast.Constant) and node.value == ""
-
-
-def _annotated(node: ast.stmt) -> bool:
-    return isinstance(node, ast.AnnAssign) and node.value is not None
-
-
-@cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes())
-
-
-@cache
-def _source(module: str) -> Path:
+def source(module: str) -> Path:
+    """A module's file, found without importing it."""
     path = _find(module)
     if path is None:
         raise KaikuError(f"Module {module} has no source file", remedy="Name a module of the project or of `plugins:`.")
@@ -171,28 +178,25 @@ def _find(module: str) -> Path | None:
     return None
 
 
-def _imports(module: str) -> Iterator[str]:
-    """Project modules that a module imports anywhere in its text, inside functions too."""
-    top = module.partition(".")[0]
-    path = _source(module)
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if _is_ours(alias.name, top))
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, package)
-            if not _is_ours(base, top):
-                continue
-            for alias in node.names:
-                child = f"{base}.{alias.name}"
-                yield child if _find(child) else base
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Project modules that a module imports."""
+    top, found = module.partition(".")[0], []
+    for dots, base, names in sources.source(source(module)).imports:
+        base = _absolute(module, dots, base)
+        if _is_ours(base, top):
+            children = [f"{base}.{name}" for name in names]
+            found += [child if _find(child) else base for child in children] if names else [base]
+    return tuple(dict.fromkeys(found))
 
 
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parent = package.split(".")[: len(package.split(".")) - node.level + 1]
-    return ".".join([*parent, *([node.module] if node.module else [])])
+def _absolute(module: str, dots: int, base: str) -> str:
+    """Full name of what an import with so many leading dots names, as it stands in a module."""
+    if not dots:
+        return base
+    package = module if source(module).name == "__init__.py" else module.rpartition(".")[0]
+    parent = package.split(".")[: len(package.split(".")) - dots + 1]
+    return ".".join([*parent, *([base] if base else [])])
 
 
 def _is_ours(name: str, top: str) -> bool:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kaiku.store import digest
+from kaiku.store import atomic, digest
 from kaiku.store.spool import Payload, content
 
 FORMAT = 1
 SYNC_EVERY_S = 5.0
-"""A power cut loses at most the items of this many seconds; a killed process loses only the one in flight."""
+"""A power cut loses at most the work of this many seconds; a killed process loses only the item in flight."""
 _LENGTHS = struct.Struct("<IIQ")
 _DIGEST_BYTES = 16
 
@@ -45,6 +45,25 @@ class Journal:
         """Whole records in order; what follows the last whole one (a write cut off) is cut away by `append`."""
         for record, _ in self._scan():
             yield record
+
+    def keys(self) -> list[str]:
+        """Keys of its records by their headers alone: no payload is read, none is verified."""
+        keys: list[str] = []
+        if not self.path.exists():
+            return keys
+        size = self.path.stat().st_size
+        with open(self.path, "rb") as f:
+            while len(lengths := f.read(_LENGTHS.size)) == _LENGTHS.size:
+                version, header_size, body_size = _LENGTHS.unpack(lengths)
+                end = f.tell() + header_size + body_size + _DIGEST_BYTES
+                if version != FORMAT or end > size:
+                    break
+                try:
+                    keys.append(json.loads(f.read(header_size))["key"])
+                except (ValueError, KeyError, TypeError):  # damaged: `read` ends before it, too
+                    break
+                f.seek(end)
+        return keys
 
     def append(
         self, key: str, status: str, error: str, rows: list[dict[str, Any]], payloads: list[Payload | None]
@@ -92,11 +111,12 @@ class Journal:
 
     def _open(self):
         if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.make_folder(self.path.parent)
             whole = max((end for _, end in self._scan()), default=0)
             self._file = open(self.path, "ab")  # noqa: SIM115 - closed by close()
             self._file.truncate(whole)
             self._file.seek(whole)
+            atomic.fsync(self.path.parent)
         return self._file
 
     def _scan(self) -> Iterator[tuple[Record, int]]:

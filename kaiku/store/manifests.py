@@ -60,6 +60,16 @@ def text_path(folder: Path, shard: str) -> Path:
     return folder / f"{shard}.text.tsv"
 
 
+def keep(manifest: Path, carry: Path) -> None:
+    """Leave a manifest beside what was just made of it, so that one can tell later what changed since."""
+    atomic.link(manifest, made_of(manifest, carry))
+
+
+def made_of(manifest: Path, carry: Path) -> Path:
+    """Where `keep` leaves a manifest as it was."""
+    return carry / f"made_of{''.join(manifest.suffixes)}"
+
+
 def write_audio(path: Path, rows: Iterable[AudioRow]) -> bool:
     """Write an audio manifest if it differs; True if written."""
     lines = (

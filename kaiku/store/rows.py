@@ -11,6 +11,7 @@ from kaiku.errors import CorruptFile
 from kaiku.store import atomic
 
 FORMAT = b"1"
+_FORMAT = b"kaiku.format"
 ROWS = b"kaiku.rows"
 """Metadata with the number of rows: pages have checksums, the footer that counts them has none."""
 
@@ -37,7 +38,7 @@ def table(rows: Iterable[dict[str, Any]], of: pa.Schema) -> pa.Table:
 
 def write(path: Path, rows: pa.Table) -> None:
     """Write a table whole; the same rows give the same bytes under one pyarrow version."""
-    tidy = rows.combine_chunks().replace_schema_metadata({b"kaiku.format": FORMAT, ROWS: b"%d" % len(rows)})
+    tidy = rows.combine_chunks().replace_schema_metadata({_FORMAT: FORMAT, ROWS: b"%d" % len(rows)})
     with atomic.writing(path) as f:
         pq.write_table(
             tidy, f, compression="zstd", use_dictionary=False, row_group_size=1 << 20, write_page_checksum=True
@@ -48,11 +49,18 @@ def read(path: Path, of: pa.Schema | None = None, columns: list[str] | None = No
     """Read a table; with `of`, refuse one of another schema."""
     try:
         found = pq.read_table(path, columns=columns, page_checksum_verification=True, memory_map=True)
-        names, rows = found.schema.names, (found.schema.metadata or {}).get(ROWS)
+        names, metadata = found.schema.names, found.schema.metadata or {}
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         raise CorruptFile(
             f"{path}: not a readable table ({error})", remedy="Delete the file; the next run makes it again."
         ) from error
+    if (own := metadata.get(_FORMAT, FORMAT)) != FORMAT:
+        raise CorruptFile(
+            f"{path}: format {own.decode(errors='replace')}",
+            expected=f"format {FORMAT.decode()}",
+            remedy="Delete the file; the next run makes it again. Or use the Kaiku that wrote it.",
+        )
+    rows = metadata.get(ROWS)
     if rows != b"%d" % len(found):
         raise CorruptFile(
             f"{path}: {len(found)} rows",

@@ -1,6 +1,5 @@
 """Artefacts as data frames, for stages that look at whole tables."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,16 +22,9 @@ def transcripts(path: Path) -> "pd.DataFrame":
     return rows.read(path, TRANSCRIPTS).to_pandas()
 
 
-def measures(path: Path, fields: Iterable[str]) -> "pd.DataFrame":
-    """A shard's measures, one row per clip: clip, status (failed if any check failed), and one column per field."""
-    long = rows.read(path, MEASURES).to_pandas()
-    known = long[long["measure"].notna()]
-    wide = known.pivot(index="clip", columns="measure", values="value")
-    wide = wide.reindex(index=long["clip"].drop_duplicates(), columns=sorted(fields)).astype(float)
-    broken = long.loc[long["status"] == rows.STATUS_FAILED, "clip"]
-    wide.insert(0, "status", rows.STATUS_OK)
-    wide.loc[wide.index.isin(broken), "status"] = rows.STATUS_FAILED
-    return wide.rename_axis("clip").reset_index()
+def measures(path: Path) -> "pd.DataFrame":
+    """A shard's measures, one row per clip and measure."""
+    return rows.read(path, MEASURES).to_pandas()
 
 
 def write_selection(path: Path, frame: "pd.DataFrame") -> None:

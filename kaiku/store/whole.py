@@ -7,6 +7,7 @@ contents, parameters and code are what they were finds its result under its key 
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from kaiku.errors import KaikuError
@@ -19,6 +20,26 @@ KEPT = 3
 """Results kept for a stage, the newest first: a parameter changed and changed back costs nothing."""
 
 Build = Callable[[Mapping[str, Path]], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A stage's files or folders (name -> path) and the key they have, as a job of it would find or make them."""
+
+    carry: Path
+    key: str
+    outputs: Mapping[str, Path]
+
+    def make(self, build: Build) -> Counts:
+        """Publish them; see `run`."""
+        return run(self.carry, self.key, self.outputs, build)
+
+    def kept(self) -> dict[str, Path] | None:
+        """Where each stands in the carry folder under its key, not verified; None where `make` would build."""
+        files = self.carry / self.key / "files"
+        found = {name: files / name for name in self.outputs}
+        whole = (self.carry / self.key / "digest").exists() and all(path.exists() for path in found.values())
+        return found if whole else None
 
 
 def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build) -> Counts:
@@ -40,6 +61,7 @@ def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build) -> Cou
                 atomic.write_text(building / "digest", digest.of_tree(files))
         owner.check()
         for name, target in outputs.items():
+            atomic.sweep(target)
             _publish(result / "files" / name, target)
         os.utime(result)
         _forget_oldest(carry)
@@ -50,7 +72,7 @@ def _intact(result: Path, outputs: Iterable[str]) -> bool:
     files = result / "files"
     if not (result / "digest").exists() or not all((files / name).exists() for name in outputs):
         return False
-    if digest.of_tree(files) == (result / "digest").read_text():
+    if digest.of_tree(files) == (result / "digest").read_text(errors="replace"):
         return True
     log(f"made again: {result} does not match its digest")
     return False
@@ -72,6 +94,7 @@ def _remove_unfinished(carry: Path) -> None:
 def _publish(source: Path, target: Path) -> None:
     if source.is_file():
         atomic.link(source, target)
+        atomic.fsync(target.parent)
         return
     with atomic.folder(target) as building:
         for path in sorted(source.rglob("*")):

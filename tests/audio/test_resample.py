@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kaiku.audio.resample import StreamResampler, resample
+from kaiku.audio.resample import StreamResampler, resample, resample_for
 
 
 @pytest.mark.parametrize("from_rate", [8_000, 22_050, 44_100, 48_000])
@@ -37,3 +37,16 @@ def test_equal_rates_change_nothing():
     assert resample(samples, 16_000, 16_000) is samples
     assert np.array_equal(stream.push(samples), samples)
     assert len(stream.finish()) == 0
+
+
+def test_a_model_may_bring_its_own_resampler():
+    class Plain:
+        sample_rate = 8000
+
+    class Own(Plain):
+        def resample(self, samples, from_rate):
+            return samples[: from_rate // 1000]
+
+    samples = np.sin(np.arange(1600, dtype=np.float32))
+    assert np.array_equal(resample_for(Plain(), samples, 16000), resample(samples, 16000, 8000))
+    assert len(resample_for(Own(), samples, 16000)) == 16

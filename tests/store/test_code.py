@@ -1,15 +1,16 @@
 import ast
 import importlib
+import importlib.metadata
 import sys
 
 import pytest
 
 from kaiku import stages
 from kaiku.errors import KaikuError
-from kaiku.store import code
+from kaiku.store import code, sources
 from kaiku.store.code import PLUMBING
 
-CACHES = [value for value in vars(code).values() if hasattr(value, "cache_clear")]
+CACHES = [value for of in (code, sources) for value in vars(of).values() if hasattr(value, "cache_clear")]
 
 MODEL = '''"""What it is for."""
 
@@ -166,7 +167,7 @@ def test_an_empty_end_of_an_f_string_is_none():
 
 def walked(tree):
     parts = []
-    code._walk(tree, parts)
+    sources._walk(tree, parts)
     return parts
 
 
@@ -220,7 +221,7 @@ def test_the_lock_round_trip(tmp_path):
 
 def test_a_lock_that_was_merged_badly_is_refused(tmp_path):
     path = tmp_path / "code.lock"
-    path.write_text("# comment\na v1 00\n<<<<<<< HEAD\n")
+    path.write_text("# code.lock, format 1\na v1 00\n<<<<<<< HEAD\n")
     with pytest.raises(KaikuError, match=r"code\.lock, line 3: '<<<<<<< HEAD'\. Expected: module, version, digest"):
         code.read_lock(path)
 
@@ -237,3 +238,145 @@ def test_computing_modules_import_no_plumbing(module):
     assert [name for name in closure if name.startswith(rooms) and name not in allowed] == []
     assert not set(closure) & {*PLUMBING, "kaiku"}
     assert set(code.libraries(module)) == {name for member in closure for name in code.libraries(member)}
+
+
+PACKAGES = {
+    name: {distribution.lower().replace("_", "-") for distribution in of}
+    for name, of in importlib.metadata.packages_distributions().items()
+}
+
+HARMLESS = {
+    "pydantic": "checks settings; their values enter keys by themselves",
+    "safetensors": "reads and writes tensors bit for bit",
+    "pyyaml": "reads sizes, which are checked against the tensors",
+    "huggingface-hub": "a decorator of the configuration's class",
+}
+ELEMENTWISE = {
+    # modules that only hold arrays, cut them, and calculate element by element as IEEE 754 says
+    "kaiku.asr",
+    "kaiku.asr.whisper",
+    "kaiku.audio.decode",
+    "kaiku.audio.decoders",
+    "kaiku.audio.flac",
+    "kaiku.audio.resample",
+    "kaiku.codecs",
+    "kaiku.codecs.fish.codec",
+    "kaiku.codecs.fish.encoding",
+    "kaiku.codecs.mimi",
+    "kaiku.families",
+    "kaiku.families.fish.family",
+    "kaiku.families.fish.sequence",
+    "kaiku.packing",
+    "kaiku.store.protos",
+    "kaiku.store.wire",
+    "kaiku.synthesis",
+    "kaiku.train.lora",
+    "kaiku.train.merge",
+}
+ONLY_TINY = {"kaiku.asr._tiny_whisper"}  # makes random weights for tests
+
+
+def third_party(member):
+    """Distributions that a module of the project imports itself."""
+    imports = sources.source(code.source(member)).imports
+    names = {base.partition(".")[0] for dots, base, _ in imports if not dots}
+    names -= {*sys.stdlib_module_names, "kaiku"}
+    assert names <= PACKAGES.keys(), f"{member} imports what no distribution brings"
+    return {sorted(PACKAGES[name])[0] for name in names}
+
+
+@pytest.mark.parametrize("module", stages.computing_modules())
+def test_libraries_that_change_numbers_are_named(module):
+    """Every library of a closure is in its LIBRARIES, or it is known why its version cannot matter."""
+    named, unnamed = set(code.libraries(module)), {}
+    for member in code.closure(module):
+        used = third_party(member) - named - HARMLESS.keys()
+        if member in ELEMENTWISE:
+            used -= {"numpy"}
+        if used and member not in ONLY_TINY:
+            unnamed[member] = used
+    assert unnamed == {}
+
+
+def test_no_named_library_is_unused():
+    """A library that is named in vain makes everything stale when it is upgraded."""
+    without_import = {"silero-vad"}  # its weights are read
+    without_import |= {"accelerate", "scipy"}  # used by libraries that are imported
+    without_import |= {"torch", "transformers"}  # used by the models that are handed in
+    for module in stages.computing_modules():
+        used = {name for member in code.closure(module) for name in third_party(member)}
+        assert set(code.libraries(module)) - used <= without_import, module
+
+
+@pytest.mark.parametrize("module", stages.computing_modules())
+def test_nothing_is_read_or_imported_behind_the_digest(module):
+    for member in code.closure(module):
+        text = code.source(member).read_text()
+        imported = {base for _, base, _ in sources.source(code.source(member)).imports}
+        assert not imported & {"importlib", "importlib.resources", "pkgutil", "kaiku.plugins", "runpy"}, member
+        assert "__file__" not in text or code.data_files(member), f"{member} reads beside itself: name it in DATA_FILES"
+
+
+# --- data files
+
+
+def test_a_declared_data_file_counts(package, tmp_path):
+    package("filters.py", 'DATA_FILES: tuple[str, ...] = ("tables/order.txt",)\n')
+    package("tables/order.txt", "4")
+    assert code.data_files("fakestage.filters") == [tmp_path / "fakestage/tables/order.txt"]
+    before, other = code.code_digest("fakestage.model"), code.code_digest("fakestage.user")
+    package("tables/order.txt", "5")
+    assert code.code_digest("fakestage.model") != before and code.code_digest("fakestage.user") == other
+    package("tables/order.txt", "4")
+    assert code.code_digest("fakestage.model") == before
+
+
+def test_a_data_file_that_is_not_there(package):
+    package("filters.py", 'DATA_FILES = ("order.txt",)\n')
+    with pytest.raises(KaikuError, match=r"filters\.py: DATA_FILES names order\.txt, which is not there"):
+        code.code_digest("fakestage.model")
+
+
+# --- keys as they were
+
+
+@pytest.fixture
+def locked(package, tmp_path, monkeypatch):
+    path = tmp_path / "code.lock"
+    modules = ("fakestage.root", "fakestage.late")
+    code.write_lock({module: ("v3", code.code_digest(module)) for module in modules}, path)
+    monkeypatch.setattr(code, "read_lock", lambda: READ_LOCK(path))
+
+
+def test_edited_modules_are_told_and_can_be_taken_as_they_were(locked, package):
+    assert code.edited() == []
+    package("root.py", "base = 7\n")
+    package("late.py", "STEP = 6\n")
+    assert code.edited() == ["fakestage.late", "fakestage.root"]
+    now = {module: code.code_version(module) for module in code.edited()}
+    assert all(version.startswith("v3+") for version in now.values())
+    with code.as_locked():
+        assert {code.code_version(module) for module in now} == {"v3"}
+        assert code.code_version("fakestage.user").startswith("new+")
+    with code.as_locked(besides="fakestage.late"):
+        assert code.code_version("fakestage.root") == "v3"
+        assert code.code_version("fakestage.late") == now["fakestage.late"]
+    assert {module: code.code_version(module) for module in now} == now
+
+
+def test_a_module_that_went_is_not_edited(locked, package, tmp_path):
+    (tmp_path / "fakestage" / "root.py").unlink()
+    forget()
+    assert code.edited() == []
+
+
+def test_the_lock_is_parsed_again_only_when_it_changed(tmp_path, monkeypatch):
+    path = tmp_path / "code.lock"
+    code.write_lock({"a": ("v1", "00")}, path)
+    forget()
+    first = code.read_lock(path)
+    assert code.read_lock(path) is first
+    with pytest.raises(TypeError):
+        first["b"] = ("v1", "11")
+    code.write_lock({"a": ("v2", "00")}, path)
+    assert code.read_lock(path) == {"a": ("v2", "00")}

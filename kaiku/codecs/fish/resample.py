@@ -4,6 +4,7 @@ from math import ceil, gcd
 
 import numpy as np
 
+LIBRARIES = ("numpy",)
 ZERO_CROSSINGS = 6  # of the sinc, on each side
 ROLLOFF = 0.99  # cut-off as a share of the lower Nyquist frequency
 BLOCK = 1 << 16  # output samples at once

@@ -14,7 +14,7 @@ from kaiku.strict import Strict
 if TYPE_CHECKING:
     from kaiku.families.fish.family import Fish
 
-LIBRARIES = ("torch", "transformers", "peft", "tiktoken")
+LIBRARIES = ("tiktoken", "torch", "transformers")
 
 
 class ModelSizes(Strict):
