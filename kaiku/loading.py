@@ -8,11 +8,13 @@ from kaiku import plugins, stages
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
-from kaiku.settings import CodecSettings, RunSettings, Settings
+from kaiku.settings import AsrSettings, CodecSettings, RunSettings, Settings
 from kaiku.store import atomic, digest
 
+DECODER_FILE = "decoder.safetensors"
+"""The half of a codec that no token depends on, in codecs of two halves, fitted or given."""
 IDENTITIES = Path("work/codecs")
-CODEC_FILES = ("encoder.safetensors", "decoder.safetensors", "config.json", "metrics.json", "key.json")
+CODEC_FILES = ("encoder.safetensors", DECODER_FILE, "config.json", "metrics.json", "key.json")
 """What fitting a codec makes; key.json holds the key it was fitted under."""
 
 
@@ -32,6 +34,23 @@ def load_codec(own: CodecSettings, folder: Path) -> Codec:
     return module.load(module.Settings.model_validate(own.options), folder)
 
 
+def codec_device(own: CodecSettings) -> str:
+    """Where a codec runs as configured; `cpu` for a kind that offers no choice."""
+    return getattr(plugins.find("codecs", own.kind).Settings.model_validate(own.options), "device", "cpu")
+
+
+def asr_device(own: AsrSettings) -> str:
+    """Where a transcriber runs as configured; `cpu` for a kind that offers no choice."""
+    return getattr(plugins.find("asr", own.kind).Settings.model_validate(own.options), "device", "cpu")
+
+
+def on_cpu(own: CodecSettings) -> CodecSettings:
+    """The same codec kept off any GPU: for those who ask only what it is, and have claimed none."""
+    if codec_device(own) == "cpu":
+        return own
+    return own.model_copy(update={"options": {**own.options, "device": "cpu"}})
+
+
 def codec_identity(own: CodecSettings, folder: Path) -> Identity:
     """A codec's digest and number of codebooks; the model is loaded once for files of these sizes and times."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
@@ -39,7 +58,7 @@ def codec_identity(own: CodecSettings, folder: Path) -> Identity:
     cached = IDENTITIES / f"{digest.of_value([own.kind, own.options, str(folder.resolve()), seen])}.json"
     if cached.exists():
         return Identity(**json.loads(cached.read_text()))
-    codec = load_codec(own, folder)
+    codec = load_codec(on_cpu(own), folder)
     identity = Identity(codec.digest, len(codec.codebook_sizes))
     atomic.write_json(cached, asdict(identity))
     return identity

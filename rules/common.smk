@@ -3,9 +3,10 @@
 import shlex
 import sys
 from functools import cache
+from pathlib import Path
 
 from kaiku import stages
-from kaiku.loading import CODEC_FILES, base_folder, codec_folder
+from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder, codec_device, codec_folder
 from kaiku.selection import FEW_RECORDINGS
 from kaiku.workspace.start import start
 
@@ -24,9 +25,12 @@ wildcard_constraints:
 
 
 def program(name, arguments):
-    """Shell text of a rule: the program of its name, its output in the log, its progress on the screen as well."""
+    """Shell text of a rule: the program of its name, its output in the log, its progress on the screen as well.
+
+    `exec`, since a shell dies of SIGTERM at once, and Snakemake would take its program, which saves, for ended.
+    """
     call = f"{PYTHON} -m workflow_scripts.{name} --log {{log:q}} {arguments}"
-    return f"KAIKU_SCREEN=3 {call} 3>&2 > {{log:q}} 2>&1"
+    return f"KAIKU_SCREEN=3 exec {call} 3>&2 > {{log:q}} 2>&1"
 
 
 def shards_of(pattern, corpora, **names):
@@ -65,9 +69,11 @@ def codec_data(codec):
 
 
 def codec_weights(codec):
-    """Files whose change makes a codec's tokens stale: not its decoder where it is fitted here."""
+    """Files whose change makes a codec's tokens stale: not its decoder, where that is a file of its own."""
     own = SETTINGS.codecs[codec]
-    return f"models/codecs/{codec}/encoder.safetensors" if own.dataset else base_files(own.base)
+    if own.dataset:
+        return [f"models/codecs/{codec}/encoder.safetensors"]
+    return [path for path in base_files(own.base) if Path(path).name != DECODER_FILE]
 
 
 def codec_whole(codec):
@@ -81,7 +87,7 @@ def codec_whole(codec):
 def base_files(base):
     """What stands for a base model as an input: its fetch, or the files of its folder."""
     if SETTINGS.bases[base].source and not SETTINGS.bases[base].path:
-        return f"models/base/{base}/fetched.json"
+        return [f"models/base/{base}/fetched.json"]
     root = SETTINGS.base_root(base)
     return sorted(str(p) for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
 
@@ -100,10 +106,21 @@ def base_option(run):
     return f"--base {folder}" if folder else ""
 
 
+def gpus(*devices):
+    """GPUs that a job with these `device` settings asks for; it claims one, or does without where there is none."""
+    return int(any(device != "cpu" for device in devices))
+
+
 @cache
 def key(stage, *names):
     """The one canonical text of everything but a stage's inputs that its result depends on."""
     return getattr(stages, stage)(SETTINGS, *names).text()
+
+
+@cache
+def measures_key():
+    """The keys of all checks, made once for all shards."""
+    return stages.measures(SETTINGS)
 
 
 def recordings_told(corpus):

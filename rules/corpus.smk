@@ -47,6 +47,7 @@ rule transcribe_segments:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=2000,
+        gpu=lambda w: gpus(asr_device(SETTINGS.asr[w.asr])),
     params:
         key=lambda w: key("transcribe", w.asr),
     shell:
@@ -74,7 +75,7 @@ rule measure_segments:
     resources:
         mem_mb=1000,
     params:
-        key=lambda w: stages.measures(SETTINGS),
+        key=lambda w: measures_key(),
     shell:
         program(
             "measure_segments",

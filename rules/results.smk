@@ -23,7 +23,7 @@ rule synthesize_samples:
     threads: SETTINGS.threads
     resources:
         mem_mb=4000,
-        gpu=1,
+        gpu=lambda w: gpus(SETTINGS.device, codec_device(SETTINGS.codecs[SETTINGS.runs[w.run].codec])),
     params:
         key=lambda w: key("synthesize", w.run),
         codec=lambda w, input: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),
@@ -55,7 +55,7 @@ rule evaluate_model:
     threads: SETTINGS.threads
     resources:
         mem_mb=4000,
-        gpu=1,
+        gpu=lambda w: gpus(SETTINGS.device, codec_device(SETTINGS.codecs[SETTINGS.runs[w.run].codec])),
     params:
         key=lambda w: key("evaluate", w.run),
         codec=lambda w, input: codec_folder(SETTINGS, SETTINGS.runs[w.run].codec),

@@ -24,6 +24,7 @@ rule train_codec:
     threads: SETTINGS.threads
     resources:
         mem_mb=3000,
+        gpu=lambda w: gpus(codec_device(SETTINGS.codecs[w.codec])),
     params:
         key=lambda w: key("fit_codec", w.codec),
     shell:
@@ -51,6 +52,7 @@ rule encode_tokens:
         "../envs/kaiku.yaml"
     resources:
         mem_mb=3000,
+        gpu=lambda w: gpus(codec_device(SETTINGS.codecs[w.codec])),
     params:
         key=lambda w: key("encode", w.codec),
         weights=lambda w, input: codec_folder(SETTINGS, w.codec),

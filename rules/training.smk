@@ -23,7 +23,7 @@ rule train_model:
     threads: SETTINGS.threads
     resources:
         mem_mb=4000,
-        gpu=1,
+        gpu=lambda w: gpus(SETTINGS.runs[w.run].train.device),
     params:
         key=lambda w: key("train", w.run),
         base=lambda w, input: base_option(w.run),
