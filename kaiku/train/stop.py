@@ -18,7 +18,7 @@ class Stopped(KaikuError):
 
 
 class StopRequest:
-    """Whether SIGTERM or SIGINT has come."""
+    """Whether a signal that asks to stop has come."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -34,14 +34,26 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Collect SIGTERM and SIGINT for the length of the block; outside the main thread nothing can be collected."""
+    """Collect what asks to stop for the length of the block; outside the main thread nothing can be collected."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    previous = {number: signal.signal(number, request._receive) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous = {number: signal.signal(number, request._receive) for number in _asking()}
     try:
         yield request
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def ignore_stop(_worker: int = 0) -> None:
+    """Let a helper process leave a stop to the training, which needs it until it has saved; signals come to all."""
+    for number in _asking():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _asking() -> list[signal.Signals]:
+    """Signals that ask to stop: a terminal that is closed does, but for `nohup`, which has it ignored."""
+    closed = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGTERM, signal.SIGINT, *closed]

@@ -25,6 +25,7 @@ from kaiku.train.curve import Curve
 from kaiku.train.lora import save_adapter
 from kaiku.train.sampler import Batches, evaluation_batches
 from kaiku.train.settings import TrainSettings
+from kaiku.train.stop import ignore_stop
 
 LIBRARIES = ("accelerate", "numpy", "peft", "torch", "transformers")
 
@@ -97,6 +98,7 @@ class SentenceTrainer(Trainer):
             sampler=range(first, total),
             num_workers=self.settings.workers,
             pin_memory=self.args.device.type == "cuda",
+            worker_init_fn=ignore_stop,
             generator=torch.Generator(),  # else the loader draws from the generator of dropout
         )
 

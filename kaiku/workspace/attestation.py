@@ -41,8 +41,13 @@ class Attestation:
 
 def read(path: Path) -> dict[str, list[Attestation]]:
     """Attestations by artefact, in the order of the file; empty where there is no file."""
+    return parse(path.read_text(encoding="utf-8") if path.exists() else "", path)
+
+
+def parse(text: str, path: Path = LOCK) -> dict[str, list[Attestation]]:
+    """Attestations by artefact from the text of a lock; `path` is what an error calls it."""
     found: dict[str, list[Attestation]] = defaultdict(list)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = text.splitlines()
     params: dict[str, tuple[str, ...]] = {}
     waiting: list[list[str]] = []
     try:
@@ -67,7 +72,11 @@ def read(path: Path) -> dict[str, list[Attestation]]:
 
 
 def write(path: Path, attestations: Iterable[Attestation]) -> bool:
-    """Write attestations sorted, each once; True if the file changed."""
+    """Write attestations sorted, each once; True if the file changed.
+
+    Lines of parameters stay even where nothing here refers to them now: a merge by union takes away a line that one
+    side dropped, and the other side's artefacts may still need it.
+    """
     params: dict[str, str] = {}
     lines = set()
     for entry in attestations:
@@ -77,4 +86,6 @@ def write(path: Path, attestations: Iterable[Attestation]) -> bool:
         inputs = digest.canonical(dict(entry.inputs))
         lines.add("\t".join([entry.path, entry.digest, entry.rule, key, inputs, repr(entry.made)]))
     lines |= {f"{_PARAMS}\t{key}\t{text}" for key, text in params.items()}
+    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines |= {line for line in before if line.startswith(f"{_PARAMS}\t")}
     return atomic.write_text_if_changed(path, "\n".join([_HEAD, *sorted(lines)]) + "\n")

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +40,9 @@ class Record:
             return {}
 
 
-def records(workspace: Path = Path()) -> Iterator[Record]:
-    """Every record of an output that Snakemake made."""
-    folder = workspace / _STATE / "metadata"
+def records(workspace: Path = Path(), kind: str = "metadata") -> Iterator[Record]:
+    """Every record of an output that Snakemake made. kind: `incomplete` for marks of those that are not whole."""
+    folder = workspace / _STATE / kind
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)
@@ -78,19 +78,30 @@ def forget_inputs(outputs: Iterable[str], workspace: Path = Path()) -> None:
             path.write_text(json.dumps({**content, "input": [], "input_checksums": {}}))
 
 
+def forget_outputs(wanted: Callable[[str], bool], workspace: Path = Path()) -> int:
+    """Remove records and marks of outputs that are no more, and that nobody is to make again; returns how many."""
+    gone = [
+        record for kind in ("metadata", "incomplete") for record in records(workspace, kind) if wanted(record.output)
+    ]
+    for record in gone:
+        record.file.unlink()
+    return len(gone)
+
+
 def restore(output: str, rule: str, params: Iterable[str], inputs: Iterable[str], workspace: Path = Path()) -> None:
     """Write the record that Snakemake would have, had it made this output here; `starttime` 0 says that it did not."""
+    path = _place("metadata", output, workspace)
     content = {
         "rule": rule,
         "input": sorted(inputs),
         "params": sorted(params),
+        "log": _logs(output, workspace),
         "record_format_version": _RECORD_FORMAT,
         "starttime": 0,
         "endtime": time_of(workspace / output) / 1e9,
         "incomplete": False,
         "input_checksums": {},
     }
-    path = _place("metadata", output, workspace)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
     (workspace / _STATE / "incomplete").mkdir(exist_ok=True)  # without it Snakemake takes its folder for an old one
@@ -128,12 +139,28 @@ def time_of(path: Path) -> int:
     return (stamp if path.is_dir() and stamp.exists() else path).stat().st_mtime_ns
 
 
+def raise_time(output: str, time_ns: int, workspace: Path = Path()) -> None:
+    """Make an output no older than a time, and the benchmark of its job, which Snakemake takes for an output too."""
+    if time_of(workspace / output) < time_ns:
+        set_time(workspace / output, time_ns)
+    for log in _logs(output, workspace):
+        benchmark = (workspace / log).with_suffix(".tsv")  # as all rules name it
+        if benchmark.exists() and time_of(benchmark) < time_ns:
+            set_time(benchmark, time_ns)
+
+
 def set_time(path: Path, time_ns: int) -> None:
     """Set the time that Snakemake compares."""
     if path.is_dir():
         path = path / _FOLDER_TIME
         path.touch()
     os.utime(path, ns=(time_ns, time_ns))
+
+
+def _logs(output: str, workspace: Path) -> list[str]:
+    """Logs of the job that made an output, as far as they are on record."""
+    path = _place("metadata", output, workspace)
+    return (Record(path, output).content().get("log") or []) if path.exists() else []
 
 
 def _place(kind: str, output: str, workspace: Path) -> Path:

@@ -137,17 +137,18 @@ class Ledger:
         return found if found is not None and not newer else "changed"
 
     def _settle(self, path: str, judge: "_Judge", verdicts: Verdicts) -> None:
-        place = self.workspace / path
         entry = judge.holding(path)
         if entry is not None:
+            late = provenance.time_of(self.workspace / path) < judge.time(path)
             if self.local.get(path) != entry or not provenance.has_record(path, self.workspace):
                 provenance.restore(path, entry.rule, entry.params, dict(entry.inputs), self.workspace)
                 verdicts.restored.append(path)
+                late = True
                 self.local[path] = Attestation(path, entry.digest, entry.rule, entry.params, entry.inputs)
             self.doubtful.discard(path)
             provenance.unmark_incomplete(path, self.workspace)
-            if provenance.time_of(place) < judge.time(path):
-                provenance.set_time(place, judge.time(path))
+            if late:
+                provenance.raise_time(path, judge.time(path), self.workspace)
                 self.digests.resign([path])
         elif own := judge.matching(path):
             if not self._is_seen_by_snakemake(path, own[0], judge):

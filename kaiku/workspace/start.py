@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import kaiku
-from kaiku import plugins
+from kaiku import plugins, stages
 from kaiku import settings as configuration
 from kaiku.errors import KaikuError
 from kaiku.loading import CODEC_FILES, codec_folder, is_fitted
@@ -17,7 +17,7 @@ from kaiku.settings import CorpusSettings, Settings, layout_settings
 from kaiku.store import atomic, scan
 from kaiku.store.scan import Scanned
 from kaiku.store.shards import shard_name
-from kaiku.workspace import before, lock, provenance
+from kaiku.workspace import before, changes, lock, provenance
 from kaiku.workspace.reconcile import Ledger, Verdicts
 
 MANIFESTS = Path("data/manifests")
@@ -98,6 +98,7 @@ def scan_corpus(settings: Settings, corpus: str, *, shards: int | None = None) -
         Path("work/stat") / f"{corpus}.pickle",
         partial(_discover, discover, layout_settings(settings, corpus)),
         shards=shards or own.shards,
+        how=stages.scan(settings, corpus).text(),
     )
 
 
@@ -127,6 +128,8 @@ def _start(config: dict[str, Any], main_process: bool) -> Workspace:
     fitted = fitted_codecs(settings)
     if ledger:
         _say_verdicts(_reconcile(ledger, settings, fitted))
+        for line in changes.lines(settings, scanned):
+            print(f"  {line}", file=sys.stderr)
     return Workspace(settings, scanned, unfetched, fitted, ledger)
 
 

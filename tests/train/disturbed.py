@@ -1,7 +1,9 @@
 """Trainings that end badly, here or in processes of their own."""
 
+import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -47,6 +49,16 @@ def train_and_die(folder, base, call, **changes):
 def train_and_terminate(folder, base, call, number):
     spec = make_spec(folder, base)
     spec.family.before_loss = at_call(call, lambda model: os.kill(os.getpid(), number))
+    train(spec)
+
+
+def train_and_terminate_with_helpers(folder, base, call):
+    """The signal comes from outside and to the processes that prepare batches as well, as from a scheduler."""
+    os.setpgrp()
+    multiprocessing.set_start_method("fork", force=True)  # this process came from a server of forks, its helpers do not
+    spec = make_spec(folder, base, settings={"workers": 2})
+    program = [sys.executable, "-c", f"import os; os.killpg({os.getpgrp()}, {signal.SIGTERM})"]
+    spec.family.before_loss = at_call(call, lambda model: subprocess.run(program, start_new_session=True))
     train(spec)
 
 

@@ -6,7 +6,14 @@ from functools import partial
 
 import pytest
 import torch
-from disturbed import at_call, published, train_and_die, train_and_die_while_saving, train_and_terminate
+from disturbed import (
+    at_call,
+    published,
+    train_and_die,
+    train_and_die_while_saving,
+    train_and_terminate,
+    train_and_terminate_with_helpers,
+)
 from echo_family import EchoFamily, make_spec
 from safetensors.torch import load_file
 
@@ -17,6 +24,7 @@ from kaiku.train.curve import read_curve
 from kaiku.train.run import train
 from kaiku.train.settings import LoraSettings
 from kaiku.train.state import clear
+from kaiku.train.stop import stop_request
 
 ADAPTER = "adapter_model.safetensors"
 
@@ -103,7 +111,7 @@ def test_killed_while_saving_resumes_from_the_checkpoint_before(tmp_path, base, 
     assert published(spec) == published(reference)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_saves_at_the_end_of_the_step_and_exits_75(tmp_path, base, reference, exit_code_of, number):
     assert exit_code_of(train_and_terminate, tmp_path, base, 30, number) == 75
     spec = make_spec(tmp_path, base)
@@ -112,6 +120,24 @@ def test_a_signal_saves_at_the_end_of_the_step_and_exits_75(tmp_path, base, refe
     assert done % 4 and (spec.state / "current" / "resume" / f"step_{done:06d}").exists()
     assert train(spec).resumed_from == done
     assert published(spec) == published(reference)
+
+
+def test_a_stop_reaches_helpers_without_hurting_them(tmp_path, base, reference, exit_code_of):
+    assert exit_code_of(train_and_terminate_with_helpers, tmp_path, base, 20) == 75
+    assert train(make_spec(tmp_path, base)).resumed_from
+    assert published(make_spec(tmp_path, base)) == published(reference)
+
+
+def test_a_closed_terminal_stops_nothing_under_nohup():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_request() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop
+            signal.raise_signal(signal.SIGTERM)
+            assert stop.signal is signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_training_all_weights_from_nothing_resumes_equal(tmp_path, exit_code_of):

@@ -187,6 +187,21 @@ def test_touching_costs_nothing(made):
     assert made.start() == ([], [], []) and made.planned() == [] and made.in_order()
 
 
+def test_a_benchmark_is_no_older_than_the_output_whose_time_is_raised(made):
+    """Snakemake compares the inputs' times with that of the benchmark as well."""
+    made.start()
+    benchmark = made.root / "logs/encode/000.tsv"
+    benchmark.parent.mkdir(parents=True)
+    benchmark.write_text("s")
+    made.set_time("logs/encode/000.tsv")
+    record = made.record(TOKENS)
+    record.write_text(json.dumps({**json.loads(record.read_text()), "log": ["logs/encode/000.log"]}))
+    made.set_time(MANIFEST)
+    made.start()
+    assert provenance.time_of(benchmark) >= provenance.time_of(made.root / SEGMENTS) > 0
+    assert provenance.time_of(benchmark) == provenance.time_of(made.root / TOKENS)
+
+
 def test_a_job_that_failed_is_planned_again_though_its_old_output_is_pulled_back(made):
     made.start()
     before = (made.root / TOKENS).read_text()
