@@ -7,7 +7,7 @@ RUN := $(BIN)/snakemake --profile profiles/ci --cores $(CORES)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toy test lint dry-runs pytest retry reference lock-code lock clean-toy
+.PHONY: help setup toy test lint dry-runs pytest plan explain stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,6 +20,7 @@ $(VENV)/.ready: envs/requirements.lock envs/requirements-torch.txt pyproject.tom
 	$(BIN)/python -m pip install --quiet --requirement envs/requirements-torch.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement envs/requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@! git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m workflow_scripts.merge_locks --install
 	touch $@
 
 toy: setup ## Run the whole toy: from recordings to results/toy/report.html and dist/toy.tar.gz
@@ -43,12 +44,39 @@ dry-runs: setup ## Plan every shipped configuration
 pytest: setup ## The tests
 	$(BIN)/python -m pytest
 
+stop: ## End the run that works here; its jobs save, and the same command goes on later
+	@$(BIN)/python -m workflow_scripts.stop_run
+
 retry: setup ## Try items again that failed
 	$(BIN)/python -m workflow_scripts.retry_failed
 	$(RUN)
 
+snapshot: setup ## Record what was made for git and DVC, so that another machine can pull it
+	@$(BIN)/python -m workflow_scripts.snapshot
+
+merge-locks: setup ## After a merge in which both had changed the same artefact: take the one that fits
+	@$(BIN)/python -m workflow_scripts.merge_locks
+
+plan: setup ## Say what a run would do, why, how long and how much disk (TARGETS=... CONFIG=...)
+	@$(BIN)/python -m workflow_scripts.plan_run $(TARGETS) $(if $(CONFIG),-- --configfile $(CONFIG))
+
+explain: setup ## Tell all that is known of a clip (CLIP=id CORPUS=x)
+	@$(BIN)/python -m workflow_scripts.explain_clip "$(CLIP)" $(if $(CORPUS),--corpus $(CORPUS))
+
 reference: setup ## Write config/schema.json and docs/configuration.md anew
 	$(BIN)/python -m kaiku.reference
+
+accept: setup ## After an edit that changes no number: keep versions where results come out the same [WORKSPACE= SAMPLE= SINCE= BEFORE= TRAINING=yes]
+	$(BIN)/python -m workflow_scripts.accept_code --workspace $(or $(WORKSPACE),.) --sample $(or $(SAMPLE),24) \
+		--since $(or $(SINCE),HEAD) $(if $(BEFORE),--before $(BEFORE)) $(if $(TRAINING),--training)
+
+oldest: setup ## The tests that touch Snakemake's own files, under the oldest version supported
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --no-deps --requirement envs/requirements-oldest.txt
+	KAIKU_OLDEST_PYTHON=$(CURDIR)/.venv-oldest/bin/python $(BIN)/python -m pytest tests/workspace/test_snakemake_versions.py
+
+slurm: setup ## The workflow on a SLURM of one node, started for it (needs slurm-wlm and munge; takes minutes)
+	KAIKU_SLURM=1 $(BIN)/python -m pytest tests/workflow/test_slurm.py
 
 lock-code: setup ## Write code.lock anew after computing code changed: a new version for each changed module
 	$(BIN)/python -m workflow_scripts.lock_code
@@ -56,6 +84,19 @@ lock-code: setup ## Write code.lock anew after computing code changed: a new ver
 lock: setup ## Resolve envs/requirements.in to hashed pins (needs uv)
 	uv pip compile --generate-hashes --no-emit-package torch --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --constraint envs/requirements-torch.txt envs/requirements.in --output-file envs/requirements.lock
+
+disk: ## Say what the workspace takes on the disk, by kind
+	@$(BIN)/python -m workflow_scripts.show_disk
+
+runs: ## List runs and their checkpoints, and trainings that can be taken up again
+	@$(BIN)/python -m workflow_scripts.list_runs
+
+clean-work: ## Free what can go in work/ without loss of a result [KEEP_GB=] [OLDER_DAYS=] [DRY_RUN=yes]
+	@$(BIN)/python -m workflow_scripts.clean_work $(if $(KEEP_GB),--keep-gb $(KEEP_GB)) \
+		$(if $(OLDER_DAYS),--older-days $(OLDER_DAYS)) $(if $(DRY_RUN),--dry-run)
+
+reshard: ## Spread a corpus over another number of shards, computing nothing again (CORPUS=x SHARDS=n)
+	@$(BIN)/python -m workflow_scripts.reshard_corpus --corpus "$(CORPUS)" --shards "$(SHARDS)"
 
 clean-toy: ## Remove what the toy made, its working state too
 	rm -rf data/segments data/transcripts data/measures data/tokens data/selection data/protos models/codecs/toy \
