@@ -1,4 +1,4 @@
-"""Layouts: how a folder of recordings and their texts is laid out, one module each.
+"""Layouts: how a folder of recordings and their texts is laid out, one module each (a module `_name` is none).
 
 A layout module exposes `Settings` (a LayoutSettings), `PRECUT` (True where a recording is a clip already),
 `tiny(folder)` (writes the smallest corpus of its kind; the audio files hold no sound) and
@@ -13,7 +13,7 @@ discover itself never touches the disk, and yields the same for any order of fil
 import hashlib
 import posixpath
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,19 +24,22 @@ from kaiku.text.overlap import Span
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "Given",
     "LayoutSettings",
     "Problem",
     "Read",
     "Recording",
     "Span",
     "audio_files",
+    "beside",
     "decode_text",
     "encoding_problems",
     "name_recordings",
     "one_line",
+    "recordings_of",
     "text_problems",
     "visible",
-    "without_speaker",
+    "whole",
     "without_suffix",
 ]
 
@@ -79,6 +82,16 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a corpus' texts and tables say of one recording; where they say nothing, its settings do."""
+
+    texts: tuple[Span, ...] = ()
+    speaker: str = ""
+    language: str = ""
+    extras: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Problem:
     """Something that a user should look at: which file, what is wrong, what to do. Never a reason to stop."""
 
@@ -100,6 +113,40 @@ def audio_files(files: Iterable[str]) -> list[str]:
 def without_suffix(path: str) -> str:
     """The path up to its last suffix: `a/b.c.wav` -> `a/b.c`."""
     return posixpath.splitext(path)[0]
+
+
+def beside(files: Collection[str], suffix: str) -> dict[str, str]:
+    """The file with that suffix and the audio file's own name beside it: {audio path: its path}, where there is one."""
+    present = visible(files)
+    found = {path: without_suffix(path) + suffix for path in audio_files(present)}
+    return {path: other for path, other in found.items() if other in present}
+
+
+def whole(text: str) -> tuple[Span, ...]:
+    """The text of a whole recording as its only span; none where it is empty."""
+    return (Span(None, None, text),) if text else ()
+
+
+def recordings_of(
+    audio: Collection[str],
+    given: Mapping[str, Given],
+    settings: LayoutSettings,
+    speaker_of: Callable[[str], str] = lambda path: "",
+) -> Iterator[Recording | Problem]:
+    """One recording for each audio file, after what is wrong with their names and speakers.
+
+    The speaker is the one given, else the corpus', else the one that speaker_of(path) reads from the path.
+    """
+    ids, problems = name_recordings(audio)
+    yield from problems
+    recordings = []
+    for path in sorted(audio):
+        known = given.get(path, Given())
+        speaker = known.speaker or settings.speaker or speaker_of(path)
+        language = known.language or settings.language
+        recordings.append(Recording(ids[path], path, speaker, language, known.texts, known.extras))
+    yield from _without_speaker(recordings)
+    yield from recordings
 
 
 def name_recordings(paths: Iterable[str]) -> tuple[dict[str, str], list[Problem]]:
@@ -161,7 +208,7 @@ def text_problems(where: str, text: str) -> Iterator[Problem]:
         yield Problem(where, what, "Check that this is the transcript of this clip alone; it is kept as it is.")
 
 
-def without_speaker(recordings: Collection[Recording]) -> Iterator[Problem]:
+def _without_speaker(recordings: Collection[Recording]) -> Iterator[Problem]:
     """One Problem for all recordings whose speaker nothing tells."""
     nameless = [r for r in recordings if not r.speaker]
     if nameless:

@@ -3,33 +3,18 @@
 The audio lies under `wavs/`, under `audio/` or beside the table, in any format; a corpus may hold several such folders.
 """
 
-import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from kaiku.layouts import (
-    AUDIO_SUFFIXES,
-    LayoutSettings,
-    Problem,
-    Read,
-    Recording,
-    Span,
-    audio_files,
-    decode_text,
-    encoding_problems,
-    name_recordings,
-    one_line,
-    text_problems,
-    visible,
-    without_speaker,
-    without_suffix,
-)
+from kaiku.layouts import LayoutSettings, Problem, Read, Recording, audio_files, visible
+from kaiku.layouts._tables import Row, by_name, clips, find, headless, parse_bars, tables_named
 
 PRECUT = True
 TABLE = "metadata.csv"
+PLACES = ("wavs", "audio", "")
 
 
 class Settings(LayoutSettings):
@@ -41,69 +26,23 @@ class Settings(LayoutSettings):
     )
 
 
-def parse_metadata(data: bytes) -> dict[str, list | str]:
-    """{rows: [[id, text, normalised], ...], malformed: [line numbers], encoding}; this format knows no quoting."""
-    text, encoding = decode_text(data)
-    rows, malformed = [], []
-    for number, line in enumerate(text.replace("\r", "").split("\n"), start=1):
-        if not line.strip():
-            continue
-        name, *texts = line.split("|")
-        if name.strip() and len(texts) in (1, 2):
-            rows.append([name.strip(), *map(one_line, [*texts, ""][:2])])
-        else:
-            malformed.append(number)
-    return {"rows": rows, "malformed": malformed, "encoding": encoding}
-
-
 def discover(files: Collection[str], read: Read, settings: Settings) -> Iterator[Recording | Problem]:
     """One recording for each audio file, with the text of its row; rows and audio without each other are problems."""
     files = visible(files)
-    audio = audio_files(files)
-    ids, problems = name_recordings(audio)
-    yield from problems
-    by_stem = {unicodedata.normalize("NFC", without_suffix(path)): path for path in reversed(audio)}
-    texts: dict[str, str] = {}
-    tables = sorted(f for f in files if f.split("/")[-1] == TABLE)
-    if not tables:
-        yield Problem(TABLE, "is not there", "Add the table of texts; until then the recordings are taken without.")
-    for table in tables:
-        parsed = read(table, parse_metadata)
-        yield from _table_problems(table, parsed)
-        for name, written, normalised in parsed["rows"]:
-            path = _find(table, name, by_stem)
-            if path is None:
-                yield Problem(table, f"names {name}, which has no audio", "Add the recording, or remove its row.")
-            elif path in texts:
-                yield Problem(table, f"names {name} more than once", "Remove all rows but one; the first is taken.")
-            else:
-                texts[path] = (settings.column == "normalised" and normalised) or written
-                yield from text_problems(f"{table} {name}", texts[path])
-    recordings = []
-    for path in audio:
-        if tables and path not in texts:
-            yield Problem(path, f"has no row in any {TABLE}", "Add its text; until then it is kept without.")
-        spans = (Span(None, None, texts[path]),) if texts.get(path) else ()
-        recordings.append(Recording(ids[path], path, settings.speaker, settings.language, spans))
-    yield from without_speaker(recordings)
-    yield from recordings
+    audio, tables = audio_files(files), tables_named(files, TABLE)
+    names = by_name(audio)
+    rows = (row for table in tables for row in _rows(table, read(table, parse_bars), names, settings))
+    yield from clips(audio, TABLE, tables, rows, settings)
 
 
-def _find(table: str, name: str, by_stem: dict[str, str]) -> str | None:
-    """The audio file that a row of a table names, with or without its suffix."""
-    root = table[: -len(TABLE)]
-    name = unicodedata.normalize("NFC", name)
-    if any(name.lower().endswith(suffix) for suffix in AUDIO_SUFFIXES):
-        name = without_suffix(name)
-    return next(
-        (by_stem[stem] for folder in ("wavs/", "audio/", "") if (stem := root + folder + name) in by_stem), None
-    )
-
-
-def _table_problems(table: str, parsed: dict) -> Iterator[Problem]:
-    yield from encoding_problems(table, parsed["encoding"])
-    for number in parsed["malformed"]:
-        yield Problem(table, f"line {number} is not id|text or id|text|normalised", "Mend the line; it is left out.")
+def _rows(table: str, parsed: dict, names: Mapping[str, str], settings: Settings) -> Iterator[Row | Problem]:
+    for row in headless(table, parsed, "id|text or id|text|normalised", (2, 3)):
+        if isinstance(row, Problem):
+            yield row
+            continue
+        name, written, normalised = [*row, ""][:3]
+        wanted = normalised.strip() if settings.column == "normalised" else ""
+        yield Row(table, name, find(names, table, name, PLACES), wanted or written)
 
 
 def tiny(folder: Path) -> None:

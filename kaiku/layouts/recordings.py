@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kaiku.errors import KaikuError
 from kaiku.layouts import (
+    Given,
     LayoutSettings,
     Problem,
     Read,
@@ -13,9 +14,8 @@ from kaiku.layouts import (
     audio_files,
     decode_text,
     encoding_problems,
-    name_recordings,
+    recordings_of,
     visible,
-    without_speaker,
     without_suffix,
 )
 from kaiku.text import vtt
@@ -40,23 +40,18 @@ def discover(files: Collection[str], read: Read, settings: Settings) -> Iterator
     """One recording for each audio file; its texts are the captions beside it, those without a language first."""
     files = visible(files)
     audio = audio_files(files)
-    ids, problems = name_recordings(audio)
-    yield from problems
-    recordings, used = [], set()
+    given, used = {}, set()
     for path in audio:
-        stem, texts = without_suffix(path), ()
+        stem = without_suffix(path)
         captions = next((f for f in (f"{stem}.vtt", f"{stem}.{settings.language}.vtt") if f in files), None)
         if captions is not None:
             used.add(captions)
             parsed = read(captions, parse_captions)
             yield from _caption_problems(captions, parsed)
-            texts = tuple(Span(*cue) for cue in parsed["cues"])
-        speaker = settings.speaker or ("/" in path and path.split("/")[0]) or ""
-        recordings.append(Recording(ids[path], path, speaker, settings.language, texts))
+            given[path] = Given(tuple(Span(*cue) for cue in parsed["cues"]))
     for captions in sorted(f for f in files if f.endswith(".vtt") and f not in used):
         yield Problem(captions, "belongs to no recording", "Give it the name of its recording, with the suffix .vtt.")
-    yield from without_speaker(recordings)
-    yield from recordings
+    yield from recordings_of(audio, given, settings, lambda path: path.rpartition("/")[0].split("/")[0])
 
 
 def _caption_problems(captions: str, parsed: dict) -> Iterator[Problem]:

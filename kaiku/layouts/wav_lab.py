@@ -1,26 +1,24 @@
-"""Clips with their text beside them: `SPEAKER/clip.wav` + `SPEAKER/clip.lab` (or `.txt`), as MFA has it.
-
-Codec tokens beside a clip (`clip.npy`) are named in its extras as `tokens`.
-"""
+"""Clips with their text beside them: `SPEAKER/clip.wav` + `SPEAKER/clip.lab` (or `.txt`), as MFA has it."""
 
 import posixpath
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from kaiku.layouts import (
+    Given,
     LayoutSettings,
     Problem,
     Read,
     Recording,
-    Span,
     audio_files,
+    beside,
     decode_text,
     encoding_problems,
-    name_recordings,
     one_line,
+    recordings_of,
     text_problems,
     visible,
-    without_speaker,
+    whole,
     without_suffix,
 )
 
@@ -41,28 +39,21 @@ def discover(files: Collection[str], read: Read, settings: Settings) -> Iterator
     """One recording for each audio file; its text from the `.lab` beside it, else from the `.txt`."""
     files = visible(files)
     audio = audio_files(files)
-    ids, problems = name_recordings(audio)
-    yield from problems
+    labs = beside(files, ".txt") | beside(files, ".lab")
     yield from _labs_without_audio(files, audio)
-    recordings = []
+    given = {}
     for path in audio:
-        stem, text = without_suffix(path), ""
-        beside = next((f for f in (f"{stem}.lab", f"{stem}.txt") if f in files), None)
-        if beside is None:
+        if path not in labs:
             yield Problem(path, "has no .lab or .txt beside it", "Add its text; until then it is kept without.")
-        else:
-            text, encoding = read(beside, parse_lab)
-            yield from encoding_problems(beside, encoding)
-            yield from text_problems(beside, text)
-        speaker = settings.speaker or posixpath.basename(posixpath.dirname(path))
-        texts = (Span(None, None, text),) if text else ()
-        extras = {"tokens": f"{stem}.npy"} if f"{stem}.npy" in files else {}
-        recordings.append(Recording(ids[path], path, speaker, settings.language, texts, extras))
-    yield from without_speaker(recordings)
-    yield from recordings
+            continue
+        text, encoding = read(labs[path], parse_lab)
+        yield from encoding_problems(labs[path], encoding)
+        yield from text_problems(labs[path], text)
+        given[path] = Given(whole(text))
+    yield from recordings_of(audio, given, settings, lambda path: posixpath.basename(posixpath.dirname(path)))
 
 
-def _labs_without_audio(files: frozenset[str], audio: list[str]) -> Iterator[Problem]:
+def _labs_without_audio(files: Collection[str], audio: list[str]) -> Iterator[Problem]:
     stems = {without_suffix(path) for path in audio}
     for lab in sorted(f for f in files if f.endswith(".lab") and without_suffix(f) not in stems):
         yield Problem(lab, "has no audio beside it", "Add the recording, or remove the text.")

@@ -50,3 +50,20 @@ def corpus(folder):
         return recordings, [p for p in found if isinstance(p, Problem)]
 
     return discover
+
+
+@pytest.fixture
+def tiny(folder):
+    """tiny(layout, **settings) -> ({path: (id, speaker, language, text, extras)}, problems) of its own example."""
+
+    def discover(layout, **settings):
+        layout.tiny(folder.root)
+        found = list(layout.discover(folder.files(), folder.read, layout.Settings(**settings)))
+        recordings = {
+            r.path: (r.id, r.speaker, r.language, " / ".join(span.text for span in r.texts), r.extras)
+            for r in found
+            if isinstance(r, Recording)
+        }
+        return recordings, [(p.where, p.what) for p in found if isinstance(p, Problem)]
+
+    return discover

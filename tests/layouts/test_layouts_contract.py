@@ -31,8 +31,14 @@ def recordings(found):
     return [f for f in found if isinstance(f, Recording)]
 
 
-def test_the_four_layouts_are_there():
-    assert set(NAMES) >= {"recordings", "wav_lab", "ljspeech", "tsv"}
+SHIPPED = (
+    *("cml_tts", "common_voice", "css10", "csv", "fleurs", "jsonl", "kathbath", "librispeech", "libritts", "ljspeech"),
+    *("mls", "openslr66", "recordings", "tsv", "vctk", "wav_lab"),
+)
+
+
+def test_the_shipped_layouts_are_there():
+    assert tuple(sorted(NAMES)) == SHIPPED
 
 
 def test_shape(layout):
@@ -85,6 +91,48 @@ def test_hidden_files_are_not_there(layout, found, folder):
         path = folder.root / file
         path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07 not what it is called")
     assert list(layout.discover(folder.files(), folder.read, layout.Settings())) == found
+
+
+def rewrite_texts(folder, change):
+    """Change the bytes of every file that is no audio."""
+    for file in set(folder.files()) - set(kaiku.layouts.audio_files(folder.files())):
+        path = folder.root / file
+        path.write_bytes(change(path.read_bytes()))
+    folder.parsed.clear()
+
+
+def test_byte_order_marks_and_carriage_returns_change_nothing(layout, found, folder):
+    rewrite_texts(folder, lambda data: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"))
+    assert list(layout.discover(folder.files(), folder.read, layout.Settings())) == found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: b"",
+        lambda data: b"\n \n",
+        lambda data: random.Random(0).randbytes(300),
+        lambda data: b'a,b\n"' + b"x" * 140_000,
+        lambda data: b"\0\t|,\0\n" + data.replace(b"\t", b"\t\t").replace(b"|", b"||").replace(b",", b",,"),
+        lambda data: data.decode().encode("utf-16")[:-1],
+    ],
+    ids=["empty", "blank", "noise", "open quote", "too many fields", "half a letter"],
+)
+def test_spoilt_texts_are_told_and_leave_the_recordings(layout, recordings, folder, change):
+    rewrite_texts(folder, change)
+    found = list(layout.discover(folder.files(), folder.read, layout.Settings()))
+    assert [f.path for f in found if isinstance(f, Recording)] == [r.path for r in recordings]
+    assert any(isinstance(f, Problem) for f in found)
+    "".join(str(value) for f in found for value in vars(f).values()).encode()
+
+
+def test_texts_without_their_audio_are_told(layout, found, recordings, folder):
+    gone = next(r for r in recordings if r.texts)
+    (folder.root / gone.path).unlink()
+    left = list(layout.discover(folder.files(), folder.read, layout.Settings()))
+    assert {f.path for f in left if isinstance(f, Recording)} == {r.path for r in recordings} - {gone.path}
+    new = [f for f in left if isinstance(f, Problem) and f not in found and "speaker" not in f.what]
+    assert len(new) == (0 if layout.__name__.endswith("libritts") else 1)
 
 
 @pytest.mark.parametrize("name", NAMES)

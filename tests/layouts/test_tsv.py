@@ -14,6 +14,11 @@ def test_columns_and_extras(corpus):
     assert (b.id, problems) == ("x--b c", [])
 
 
+def test_a_column_without_a_name_is_left_out(corpus):
+    found, problems = corpus(tsv, {"t.tsv": "file\ttext\t\na.wav\thei\tx\n", "a.wav": b""}, speaker="s")
+    assert found["a.wav"].extras == {} and found["a.wav"].texts[0].text == "hei" and not problems
+
+
 def test_only_file_is_needed(corpus):
     found, problems = corpus(tsv, {"t.tsv": "text\tfile\nhei\ta.wav\n", "a.wav": b""}, speaker="s")
     assert found["a.wav"].texts[0].text == "hei" and not problems
@@ -37,9 +42,9 @@ def test_audio_without_row_is_taken_without_text(corpus):
 @pytest.mark.parametrize(
     ("row", "what"),
     [
-        ("x/../gone.wav\tx\tfi\ts", "names gone.wav, which is not there"),
-        ("../../etc/passwd\tx\tfi\ts", "names ../../etc/passwd, which is not there"),
-        ("/a.wav\tx\tfi\ts", "names /a.wav, which is not there"),
+        ("x/../gone.wav\tx\tfi\ts", "names x/../gone.wav, which has no audio"),
+        ("../../etc/passwd\tx\tfi\ts", "names ../../etc/passwd, which has no audio"),
+        ("/a.wav\tx\tfi\ts", "names /a.wav, which has no audio"),
         ("a.wav\tmoi\tfi\tz", "says another text, speaker of a.wav than the rows before it"),
         ("a.wav\ttoo few", "line 3 has 2 fields under 4 columns"),
         ("b.wav\t\tfi\ts", "holds no text"),
@@ -64,8 +69,11 @@ def test_tables_complete_each_other(corpus):
     assert (a.texts[0].text, a.language, a.speaker, a.extras, problems) == ("hei", "fi", "s", {"snr": "30"}, [])
 
 
-@pytest.mark.parametrize("table", ["a.wav\thei\n", "", "path,text\na.wav,hei\n"])
-def test_a_table_without_header_is_told_and_not_used(corpus, table):
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [("a.wav\thei\n", "none is called file"), ("path,text\na.wav,hei\n", "none is called file"), ("\n", "is empty")],
+)
+def test_a_table_without_header_is_told_and_not_used(corpus, table, what):
     found, problems = corpus(tsv, {"t.tsv": table, "a.wav": b""}, speaker="s")
-    assert [p.where for p in problems] == ["t.tsv"] and "none is called file" in problems[0].what
+    assert [p.where for p in problems] == ["t.tsv"] and what in problems[0].what
     assert found["a.wav"].texts == ()

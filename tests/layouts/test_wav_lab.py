@@ -1,15 +1,14 @@
 import pytest
 
-from kaiku.layouts import Span, wav_lab
+from kaiku.layouts import Span, beside, wav_lab
 
 
-def test_texts_speakers_tokens(corpus):
+def test_texts_and_speakers(corpus):
     recordings, problems = corpus(
         wav_lab,
         {
             "SPK1/a.wav": b"",
             "SPK1/a.lab": "Hyvää  päivää.\r\n kaikki\n",
-            "SPK1/a.npy": b"",
             "deep/SPK2/b.flac": b"",
             "deep/SPK2/b.txt": "toinen",
         },
@@ -23,8 +22,15 @@ def test_texts_speakers_tokens(corpus):
         (Span(None, None, "Hyvää päivää. kaikki"),),
     )
     assert (b.id, b.speaker, b.texts) == ("deep--SPK2--b", "SPK2", (Span(None, None, "toinen"),))
-    assert (a.extras, b.extras) == ({"tokens": "SPK1/a.npy"}, {})
     assert problems == []
+
+
+def test_tokens_beside_the_audio_are_found_and_change_no_recording(corpus, folder):
+    contents = {"s/a.wav": b"", "s/a.lab": "x", "s/b.wav": b"", "s/b.lab": "y"}
+    without_tokens, _ = corpus(wav_lab, contents)
+    with_tokens, problems = corpus(wav_lab, {"s/a.npy": b"", "s/z.npy": b"", "s/._b.npy": b""})
+    assert with_tokens == without_tokens and not problems
+    assert beside(folder.files(), ".npy") == {"s/a.wav": "s/a.npy"}
 
 
 def test_lab_wins_over_txt(corpus):
