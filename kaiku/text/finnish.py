@@ -1,0 +1,174 @@
+"""Finnish numbers in their cases: the ending after a colon, and agreement with the word that follows.
+
+Forms after Iso suomen kielioppi, §§ 770-784 (numerals): every part of a number is declined but `toista`.
+"""
+
+import re
+from collections.abc import Mapping
+
+from kaiku.text.dates import Reader
+from kaiku.text.numbers import Numbers
+from kaiku.text.verbalise import NO_LETTER_AFTER, RANGE_START, Verbaliser, digits_of
+
+_SUFFIXES = {
+    "genitive": "n",
+    "inessive": "ssa",
+    "elative": "sta",
+    "adessive": "lla",
+    "ablative": "lta",
+    "allative": "lle",
+    "translative": "ksi",
+    "essive": "na",
+}
+CASES = ("nominative", "partitive", "illative", *_SUFFIXES)
+
+# The ending written after a colon, from the end of the word; the first that fits.
+_ENDINGS = (
+    (r"ss[aä]$", "inessive"),
+    (r"st[aä]$", "elative"),
+    (r"ll[aä]$", "adessive"),
+    (r"lt[aä]$", "ablative"),
+    (r"lle$", "allative"),
+    (r"ksi$", "translative"),
+    (r"n[aä]$", "essive"),
+    (r"([aäeiouyö])\1n$|h[aäeiouyö]n$|^[aäei]n$", "illative"),
+    (r"n$", "genitive"),
+    (r"[aä]$", "partitive"),
+)
+_ORDINAL_ENDING = re.compile(r"(s|n?ne|nte|tt[aä])")
+_WORD_ENDINGS = _ENDINGS[:-1]
+_SHORTEST_DECLINED = 5
+
+
+def decline(word: Mapping[str, str], case: str) -> str:
+    """A noun or numeral in a case of the singular.
+
+    word: `one` nominative, `many` partitive, `weak` and `strong` stems (kahde-, kahte-), both `one` if left out.
+    """
+    if case in ("nominative", "partitive"):
+        return word["one" if case == "nominative" else "many"]
+    strong = word.get("strong", word["one"])
+    if case == "illative":
+        return strong + ("seen" if strong[-2:-1] == strong[-1] else strong[-1] + "n")
+    suffix = _SUFFIXES[case].replace("a", word["many"][-1])
+    return (strong if case == "essive" else word.get("weak", word["one"])) + suffix
+
+
+def case_of(ending: str) -> str:
+    """The case of an ending after a colon (`ssä`, `een`); unknown: nominative."""
+    return next((case for pattern, case in _ENDINGS if re.search(pattern, ending)), "nominative")
+
+
+class Finnish(Verbaliser):
+    """Reads Finnish; numbers stand in the case of their ending or of the word they belong to."""
+
+    def __init__(self, data: Mapping):
+        words, ordinals = data["numbers"]["words"], data["ordinals"]["stems"]
+        self.in_case = {case: _cardinals(data["numbers"], words, case) for case in CASES}
+        self.ordinals = {case: _ordinals(data["numbers"], words, ordinals, case) for case in CASES}
+        super().__init__({**data, "numbers": {**data["numbers"], **_tables(words, "nominative")}})
+
+    def find(self) -> list[tuple[str, Reader]]:
+        number, ending = self.number, r"(?P<ending>[a-zäö]+)"
+        between = rf"{RANGE_START}{number('from')}-{number('to')}(?![\d:-]|\.\d)(?!\.? ?[a-zäö]+kuu)"
+        steps = super().find()
+        at = next(i for i, (_, reader) in enumerate(steps) if reader == self.range)
+        units = rf"(?P<unit>{self._keys('units')}|{self._keys('currency')})"
+        unit_end = rf"(?::(?P<unit_ending>[a-zäö]+)|(?<=[^:]){NO_LETTER_AFTER})"
+        own = [
+            (between, self.between),
+            (rf"{number('n')}(?::{ending})? ?{units}{unit_end}", self.measure),
+            (rf"(?P<n>\d+):{ending}", self.declined),
+            (r"(?P<n>\d{1,6})\.(?= (?P<next>[a-zåäö]{3,}))", self.agreeing),
+        ]
+        return steps[:at] + own + steps[at + 1 :]
+
+    def bare_ordinal(self, n: int) -> str:
+        return self.ordinals["nominative"].cardinal(n)
+
+    def between(self, found: re.Match) -> str | None:
+        """`10-20`: from the elative to the illative, the latter left for what follows it."""
+        if self.value(found, "from") >= self.value(found, "to") or found["from_fraction"] or found["to_fraction"]:
+            return None
+        if re.match(r" ?[^\s:]+:", found.string[found.end() :]):
+            # The unit brings a case of its own: `5-6 kg:n`.
+            return f"{self.numbers.whole(digits_of(found['from']))}-{digits_of(found['to'])}"
+        return f"{self.in_case['elative'].whole(digits_of(found['from']))} {digits_of(found['to'])}:een"
+
+    def measure(self, found: re.Match) -> str | None:
+        """A number and its unit, either of them perhaps with an ending: `3 kg:n`, `5 %:iin`."""
+        ending = found["unit_ending"] or found["ending"]
+        if not ending:
+            return None
+        noun, case = self.data["units"].get(found["unit"]) or self.data["currency"][found["unit"]], case_of(ending)
+        return f"{self._in_case(found, case)} {decline(noun, case)}"
+
+    def _in_case(self, found: re.Match, case: str) -> str:
+        whole, fraction = digits_of(found["n"]), found["n_fraction"]
+        if fraction:
+            return f"{self.numbers.whole(whole)} {self.numbers.point} {self.in_case[case].whole(fraction)}"
+        return self.in_case[case].whole(whole)
+
+    def declined(self, found: re.Match) -> str:
+        """`25:ssä`, `5:nnen`, `3:s`: a cardinal or an ordinal in the case of its ending."""
+        ending = found["ending"]
+        if _ORDINAL_ENDING.match(ending) and not re.match(r"ss[aä]|st[aä]|n[aä]?$", ending):
+            case = "nominative" if ending == "s" else case_of(ending)
+            return self.ordinals[case].whole(found["n"])
+        return self.in_case[case_of(ending)].whole(found["n"])
+
+    def agreeing(self, found: re.Match) -> str:
+        """`3. kerroksessa`: an ordinal in the case of the word after it."""
+        word = found["next"]
+        case = "nominative"
+        if len(word) >= _SHORTEST_DECLINED and not word.endswith("nen"):
+            case = next((case for pattern, case in _WORD_ENDINGS if re.search(pattern, word)), "nominative")
+        return self.ordinals[case].whole(found["n"])
+
+
+def _cardinals(numbers: Mapping, words: Mapping, case: str) -> Numbers:
+    return Numbers({**numbers, **_tables(words, case)}, {})
+
+
+def _tables(words: Mapping, case: str) -> dict:
+    """`small` and `scales` of the cardinals in a case; in the nominative what is counted stands in the partitive."""
+    ones = [decline(word, case) for word in words["ones"]]
+    counted = "partitive" if case == "nominative" else case
+    teens = [ones[n] + "toista" for n in range(1, 10)]
+    tens = [ones[n] + decline(words["ones"][10], counted) for n in range(2, 10)]
+    small = ones + teens + [ten + (ones[n] if n else "") for ten in tens for n in range(10)]
+    scales = [
+        {
+            "value": scale["value"],
+            "one": decline(scale, case),
+            "many": decline(scale, counted),
+            # Hundreds and thousands are written in one word, millions apart.
+            **({"glue": "", "join": ""} if scale["value"] < 10**6 else {}),
+        }
+        for scale in words["scales"]
+    ]
+    return {"small": small, "scales": scales}
+
+
+def _ordinals(numbers: Mapping, words: Mapping, stems: Mapping, case: str) -> Numbers:
+    """The ordinals in a case, as the `cardinal` of tables of their own."""
+
+    def form(stem: str) -> str:
+        vowel = "ä" if re.search(r"[äöye]$", stem) and not re.search(r"[aou]", stem) else "a"
+        return decline(
+            {"one": stem + "s", "weak": stem + "nne", "strong": stem + "nte", "many": f"{stem}tt{vowel}"}, case
+        )
+
+    first, second = (decline(stems[name], case) for name in ("first", "second"))
+    ones = [form(stem) for stem in stems["ones"]]
+    joined, ten = ones[1:3], form(stems["ten"])
+    ones[1:3] = first, second
+    teens = [part + "toista" for part in (*joined, *ones[3:10])]
+    tens = [part + ten for part in (joined[1], *ones[3:10])]
+    small = [*ones, ten, *teens] + [ten + (ones[n] if n else "") for ten in tens for n in range(10)]
+    scales = [
+        {"value": scale["value"], "one": form(stem), "glue": "", "join": "", "form": "attributive"}
+        for scale, stem in zip(words["scales"], stems["scales"])
+    ]
+    forms = {"attributive": [[f"{first}$", joined[0]], [f"{second}$", joined[1]]]}
+    return Numbers({**numbers, "small": small, "scales": scales, "forms": forms}, {})
