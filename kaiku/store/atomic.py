@@ -1,7 +1,8 @@
-"""Files appear whole or not at all: write beside, fsync, rename."""
+"""Files appear whole or not at all, and stay through a power cut: write beside, fsync, rename, fsync the folder."""
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,15 +13,15 @@ from typing import IO, Any
 @contextmanager
 def writing(path: Path, mode: str = "wb", **kwargs: Any) -> Iterator[IO]:
     """Open a file beside `path` that takes its place when the block ends well, and goes away when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    make_folder(path.parent)
+    beside = _beside(path, "part")
     try:
         with open(beside, mode, **kwargs) as f:
             yield f
             f.flush()
             os.fsync(f.fileno())
         os.replace(beside, path)
-        fsync_folder(path.parent)
+        fsync(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -28,24 +29,22 @@ def writing(path: Path, mode: str = "wb", **kwargs: Any) -> Iterator[IO]:
 @contextmanager
 def folder(path: Path) -> Iterator[Path]:
     """Fill a folder beside `path` that replaces it when the block ends well, and goes away when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(beside, ignore_errors=True)
+    make_folder(path.parent)
+    beside, old = _beside(path, "part"), _beside(path, "old")
+    for left in (beside, old):  # by a killed process that had this number
+        shutil.rmtree(left, ignore_errors=True)
     beside.mkdir()
     try:
         yield beside
-        for f in beside.rglob("*"):
-            if f.is_file():
-                _fsync(f)
+        for member in (beside, *beside.rglob("*")):
+            if member.is_file() or member.is_dir():
+                fsync(member)
         if path.exists():
-            old = path.with_name(f".{path.name}.{os.getpid()}.old")
-            shutil.rmtree(old, ignore_errors=True)  # of a killed process that had this number
             os.rename(path, old)
-            os.rename(beside, path)
+        os.rename(beside, path)
+        fsync(path.parent)
+        if old.exists():
             shutil.rmtree(old)
-        else:
-            os.rename(beside, path)
-        fsync_folder(path.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -76,21 +75,34 @@ def write_text_if_changed(path: Path, text: str) -> bool:
 
 
 def link(source: Path, target: Path) -> None:
-    """Put `source` at `target` as a hard link that takes the place of what is there; a copy across file systems."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.link")
+    """Put `source` at `target` as a hard link that takes the place of what is there; a copy across file systems.
+
+    The name stays through a power cut once its folder is synced: one `fsync` for all links into it.
+    """
+    make_folder(target.parent)
+    beside = _beside(target, "link")
     beside.unlink(missing_ok=True)
     try:
-        os.link(source, beside)
-    except OSError:
-        shutil.copyfile(source, beside)
-        _fsync(beside)
-    os.replace(beside, target)
-    beside.unlink(missing_ok=True)  # rename(2) between two links of one file leaves both
+        try:
+            os.link(source, beside)
+        except OSError:
+            shutil.copyfile(source, beside)
+            fsync(beside)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)  # rename(2) between two links of one file leaves both
 
 
-def fsync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, to stay; one that is there costs nothing."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        fsync(path.parent)
+
+
+def fsync(path: Path) -> None:
+    """Make a file's content, or the names in a folder, durable."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -98,9 +110,20 @@ def fsync_folder(path: Path) -> None:
         os.close(fd)
 
 
-def _fsync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def sweep(path: Path) -> None:
+    """Remove what killed processes left beside `path`.
+
+    The caller must hold the lock under which alone `path` is written: then whoever began these files is dead. A process
+    number would not tell, for it may be another's by now, or another machine's.
+    """
+    left = re.compile(rf"\.{re.escape(path.name)}\.\d+\.(part|old|link)")
+    for beside in path.parent.glob(".*"):
+        if left.fullmatch(beside.name):
+            if beside.is_dir():
+                shutil.rmtree(beside)
+            else:
+                beside.unlink()
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.{what}")

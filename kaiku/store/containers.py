@@ -1,12 +1,13 @@
 """Payload containers that stand beside a row artefact: a plain tar of files, one long `.npy` of tokens, or nothing.
 
-A container writes payloads in row order and gives each row its locator columns; reading goes by those columns alone,
-through a memory map. Bytes depend on the payloads and names only.
+A container writes payloads in row order and gives each row its locator columns; reading goes by those columns alone.
+Bytes depend on the payloads and names only.
 """
 
 import io
-import mmap
+import os
 import tarfile
+import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from kaiku.errors import CorruptFile, KaikuError
 from kaiku.store import atomic
 
 BLOCK = tarfile.BLOCKSIZE
+BUFFER = 1 << 16
 
 
 class Container(Protocol):
@@ -29,7 +31,7 @@ class Container(Protocol):
     def write(self, path: Path, payloads: Iterable[tuple[str, bytes | None]]) -> list[tuple[int, int]]:
         """Write (member name, payload) pairs; returns the two locator values of each."""
 
-    def open(self, path: Path) -> Callable[[Any, Any], memoryview]:
+    def open(self, path: Path) -> Callable[[Any, Any], bytes]:
         """A reader: locator values -> payload bytes. Raises CorruptFile where they point outside the file."""
 
 
@@ -45,28 +47,25 @@ class Tar:
     def write(self, path: Path, payloads: Iterable[tuple[str, bytes | None]]) -> list[tuple[int, int]]:
         """Members in order, times and owners zero; a row without payload gets (-1, 0)."""
         places = []
-        with atomic.writing(path) as f:
+        with atomic.writing(path, buffering=BUFFER) as f:
             for name, payload in payloads:
                 if payload is None:
                     places.append((-1, 0))
                     continue
-                info = tarfile.TarInfo(name + self.member_suffix)
-                info.size = len(payload)
-                f.write(info.tobuf(tarfile.PAX_FORMAT))
-                places.append((f.tell(), len(payload)))
-                f.write(payload)
-                f.write(b"\0" * (-len(payload) % BLOCK))
+                header = _tar_header(name + self.member_suffix, len(payload))
+                places.append((f.tell() + len(header), len(payload)))
+                f.writelines((header, payload, b"\0" * (-len(payload) % BLOCK)))
             f.write(b"\0" * 2 * BLOCK)
         return places
 
-    def open(self, path: Path) -> Callable[[int, int], memoryview]:
+    def open(self, path: Path) -> Callable[[int, int], bytes]:
         """Reader by (offset, size)."""
-        view = _map(path)
+        content = _Bytes(path)
 
-        def read(offset: int, size: int) -> memoryview:
-            if not 0 <= offset <= offset + size <= len(view):
-                raise CorruptFile(f"{path}: bytes {offset}..{offset + size} of {len(view)}", remedy=_REMAKE)
-            return view[offset : offset + size]
+        def read(offset: int, size: int) -> bytes:
+            if not 0 <= offset <= offset + size <= content.size:
+                raise CorruptFile(f"{path}: bytes {offset}..{offset + size} of {content.size}", remedy=_REMAKE)
+            return content.read(offset, size)
 
         return read
 
@@ -83,7 +82,7 @@ class Npy:
     def write(self, path: Path, payloads: Iterable[tuple[str, bytes | None]]) -> list[tuple[int, int]]:
         """Payloads are C-ordered uint16 [frames, width] bytes; a row without payload gets (-1, 0)."""
         places, first = [], 0
-        with atomic.writing(path) as f:
+        with atomic.writing(path, buffering=BUFFER) as f:
             f.write(self._header(0))
             for name, payload in payloads:
                 if payload is None:
@@ -99,19 +98,19 @@ class Npy:
             f.write(self._header(first))
         return places
 
-    def open(self, path: Path) -> Callable[[int, int], memoryview]:
+    def open(self, path: Path) -> Callable[[int, int], bytes]:
         """Reader by (first, frames)."""
-        view, start, row = _map(path), len(self._header(0)), 2 * self.width
+        content, start, row = _Bytes(path), len(self._header(0)), 2 * self.width
         shape = read_npy_shape(path)
-        if shape[1:] != (self.width,) or start + shape[0] * row != len(view):
+        if shape[1:] != (self.width,) or start + shape[0] * row != content.size:
             raise CorruptFile(
-                f"{path}: shape {shape} in {len(view)} bytes", expected=f"[frames, {self.width}]", remedy=_REMAKE
+                f"{path}: shape {shape} in {content.size} bytes", expected=f"[frames, {self.width}]", remedy=_REMAKE
             )
 
-        def read(first: int, frames: int) -> memoryview:
+        def read(first: int, frames: int) -> bytes:
             if not 0 <= first <= first + frames <= shape[0]:
                 raise CorruptFile(f"{path}: rows {first}..{first + frames} of {shape[0]}", remedy=_REMAKE)
-            return view[start + first * row : start + (first + frames) * row]
+            return content.read(start + first * row, frames * row)
 
         return read
 
@@ -128,15 +127,44 @@ def read_npy_shape(path: Path) -> tuple[int, ...]:
     """Shape by the header of a `.npy` file; CorruptFile where there is none."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False).shape
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # a header is parsed as Python: damaged, it raises whatever Python does
         raise CorruptFile(f"{path}: not a whole .npy file ({error})", remedy=_REMAKE) from error
+
+
+def _tar_header(name: str, size: int) -> bytes:
+    """Header of a tar member, times and owners zero: what TarInfo makes, which takes longer than short clips' bytes."""
+    raw = name.encode()
+    if not name.isascii() or len(raw) > _PLAIN_NAME or size > _PLAIN_SIZE or "/" in name:
+        info = tarfile.TarInfo(name)
+        info.size = size
+        return info.tobuf(tarfile.PAX_FORMAT)
+    digits = b"%011o" % size
+    checksum = _PLAIN_SUM + sum(raw) + sum(digits)
+    return b"".join((raw.ljust(100, b"\0"), _BEFORE_SIZE, digits, _AFTER_SIZE, b"%06o\0 " % checksum, _AFTER_SUM))
+
+
+_PLAIN_NAME, _PLAIN_SIZE = 100, 0o77777777777
+_PLAIN = tarfile.TarInfo().tobuf(tarfile.PAX_FORMAT)
+_BEFORE_SIZE, _AFTER_SIZE, _AFTER_SUM = _PLAIN[100:124], _PLAIN[135:148], _PLAIN[156:]
+_PLAIN_SUM = sum(_BEFORE_SIZE) + sum(_AFTER_SIZE) + 8 * ord(" ") + sum(_AFTER_SUM)
 
 
 _REMAKE = "Delete the file; the next run makes it again from what is kept."
 
 
-def _map(path: Path) -> memoryview:
-    with open(path, "rb") as f:
-        if f.seek(0, io.SEEK_END) == 0:
+class _Bytes:
+    """A file's bytes by span, read as they are asked for: pages of a map would count as memory in use."""
+
+    def __init__(self, path: Path):
+        self.path, self._file = path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._file)
+        self.size = os.fstat(self._file).st_size
+        if not self.size:
             raise CorruptFile(f"{path}: 0 bytes", remedy=_REMAKE)
-        return memoryview(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def read(self, start: int, size: int) -> bytes:
+        """`size` bytes from `start` on, all of them."""
+        found = os.pread(self._file, size, start)
+        if len(found) != size:
+            raise CorruptFile(f"{self.path}: bytes {start}..{start + size} of {self.size}", remedy=_REMAKE)
+        return found

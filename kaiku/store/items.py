@@ -21,9 +21,14 @@ from kaiku.store.containers import Container
 from kaiku.store.journal import Journal
 from kaiku.store.owner import Owner, owning
 from kaiku.store.spool import Payload, content
+from kaiku.store.statcache import signature
+from kaiku.store.stored import Assembly, Label, Listed, Stored, from_journal, read_journal, read_table
 
 ATTIC_BYTES = 256 << 20
 ROW_BYTES = 256  # roughly what a row takes beside its payload
+
+ROWS, DATA = "rows.parquet", "data"
+"""Names in a generation; outputs are links to them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Item:
     id: str
     key: str
     work: Any
-    label: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: {}
+    label: Label = lambda row: {}
 
 
 @dataclass(frozen=True)
@@ -119,19 +124,62 @@ def run(artefact: Artefact, items: Iterable[Item], compute: Compute, *, label: s
         return _Run(artefact, list(items), owner).finish(compute, label, max_failed)
 
 
+def kept(artefact: Artefact) -> dict[str, Stored]:
+    """Every finished item of a shard by key, oldest first, whatever it belongs to now; of several, the newest wins."""
+    found = [dict(reversed(read_journal(Journal(artefact.carry / "attic")).items()))]
+    found += [_read(artefact, *paths) for paths in _tables(artefact)]
+    found.append(read_journal(Journal(artefact.carry / "journal")))
+    by_key: dict[str, Stored] = {}
+    for source in found:
+        for key, stored in source.items():
+            by_key.pop(key, None)  # so that it counts as young as its newest copy
+            by_key[key] = stored
+    return by_key
+
+
+def _tables(artefact: Artefact) -> list[tuple[Path, Path]]:
+    """Rows and data of earlier states, oldest first; what was linked aside is most often the last generation."""
+    tables = [(generation / ROWS, generation / DATA) for generation in _generations(artefact)]
+    aside = _before(artefact)
+    if aside and not any(_same(aside, paths) for paths in tables):
+        tables.insert(0, aside)
+    return [paths for paths in tables if paths[0].exists()]
+
+
+def _read(artefact: Artefact, rows_path: Path, data_path: Path) -> dict[str, Stored]:
+    try:
+        return read_table(rows_path, data_path, artefact.schema, artefact.container)
+    except (CorruptFile, FileNotFoundError) as error:
+        log(f"not reused: {error}")
+        return {}
+
+
+def _before(artefact: Artefact) -> tuple[Path, ...]:
+    """Rows and data as they were linked aside; nothing where that is not done."""
+    before, own = artefact.before, artefact
+    return (before / own.rows_path.name, before / _name(own.data_path)) if before is not None else ()
+
+
+def _generations(artefact: Artefact) -> list[Path]:
+    return sorted(artefact.carry.glob("g[0-9]*"))
+
+
 class _Run:
     def __init__(self, artefact: Artefact, items: list[Item], owner: Owner):
         self.artefact, self.items, self.owner = artefact, items, owner
         self.journal = Journal(artefact.carry / "journal")
         self.attic = Journal(artefact.carry / "attic")
+        self.next_attic = Journal(artefact.carry / "attic.new")
+        self.outputs = {ROWS: artefact.rows_path} | ({DATA: artefact.data_path} if artefact.data_path else {})
         self.damaged = 0
 
     def finish(self, compute: Compute, label: str, max_failed: float) -> Counts:
-        kept = self._kept()
-        done: dict[str, _Stored] = {}
+        self._sweep()
+        found = kept(self.artefact)
+        done: dict[str, Stored] = {}
         missing = []
         for item in self.items:
-            stored = kept.get(item.key)
+            stored = found.get(item.key)
             if stored is not None and self._intact(item, stored):
                 done[item.key] = stored
             else:
@@ -141,10 +189,18 @@ class _Run:
         failures = {item.id: broken[item.key] for item in self.items if item.key in broken}
         computed = len(unique) - len(broken)
         _refuse_many_failures(failures, len(self.items), max_failed, label)
-        self._commit(done, kept)
+        self._commit(done, found)
         return Counts(computed, len(self.items) - computed - len(failures), len(failures), self.damaged)
 
-    def _compute(self, missing: list[Item], compute: Compute, label: str, done: dict[str, "_Stored"]) -> dict[str, str]:
+    def _sweep(self) -> None:
+        """Remove what killed processes left half-written, here and beside the outputs."""
+        for unfinished in self.artefact.carry.glob(".g*"):
+            shutil.rmtree(unfinished)
+        self.next_attic.discard()
+        for output in self.outputs.values():
+            atomic.sweep(output)
+
+    def _compute(self, missing: list[Item], compute: Compute, label: str, done: dict[str, Stored]) -> dict[str, str]:
         """Journal each outcome as it comes; returns errors by key."""
         broken: dict[str, str] = {}
         for item, outcome in track(compute(missing), total=len(missing), label=label):
@@ -153,49 +209,14 @@ class _Run:
             if outcome.status == rows.STATUS_FAILED:
                 log(f"{label}: {item.id} failed: {outcome.error}")
                 broken[item.key] = outcome.error
-                done[item.key] = _Stored(outcome.status, outcome.error, named, lambda row: None)
+                done[item.key] = Stored(outcome.status, outcome.error, Listed(named), range(len(named)))
             else:
                 record = self.journal.append(item.key, outcome.status, outcome.error, named, payloads)
-                done[item.key] = _from_journal(self.journal, record)
+                done[item.key] = from_journal(self.journal, record)
         self.journal.close()
         return broken
 
-    def _kept(self) -> dict[str, "_Stored"]:
-        """Everything there is by key, oldest first; of several, the newest wins."""
-        sources = [(g / "rows.parquet", g / "data") for g in self._generations()]
-        if self.artefact.before is not None:
-            before = self.artefact.before
-            sources.insert(0, (before / self.artefact.rows_path.name, before / _name(self.artefact.data_path)))
-        found = [dict(reversed(_read_journal(self.attic).items()))]
-        found += [self._read(rows_path, data_path) for rows_path, data_path in sources if rows_path.exists()]
-        found.append(_read_journal(self.journal))
-        kept: dict[str, _Stored] = {}
-        for source in found:
-            for key, stored in source.items():
-                kept.pop(key, None)  # so that it counts as young as its newest copy
-                kept[key] = stored
-        return kept
-
-    def _read(self, rows_path: Path, data_path: Path) -> dict[str, "_Stored"]:
-        container, schema = self.artefact.container, self.artefact.schema
-        try:
-            table = rows.read(rows_path, schema)
-            read = container.open(data_path) if container and len(table) else None
-        except (CorruptFile, FileNotFoundError) as error:
-            log(f"not reused: {error}")
-            return {}
-        columns = [name for name, _ in container.columns] if container else []
-        payload = _payload_reader(read, columns)
-        found: dict[str, _Stored] = {}
-        owners: dict[str, str] = {}
-        for row in table.to_pylist():
-            item, key, status, error = (row.pop(name) for name in ("item", "key", "status", "error"))
-            if status == rows.STATUS_FAILED or owners.setdefault(key, item) != item:
-                continue  # items of equal content share a key: the rows of the first are those of all
-            found.setdefault(key, _Stored(status, error, [], payload)).rows.append(row)
-        return found
-
-    def _intact(self, item: Item, stored: "_Stored") -> bool:
+    def _intact(self, item: Item, stored: Stored) -> bool:
         try:
             for _ in stored.payloads():
                 pass
@@ -205,53 +226,38 @@ class _Run:
             return False
         return True
 
-    def _commit(self, done: dict[str, "_Stored"], kept: dict[str, "_Stored"]) -> None:
+    def _commit(self, done: dict[str, Stored], kept: dict[str, Stored]) -> None:
         """Write a new generation whole, point the outputs at it, then let go of what it replaces."""
         self.owner.check()
-        for unfinished in self.artefact.carry.glob(".g*"):  # of a process that was killed while it wrote
-            shutil.rmtree(unfinished)
-        generations = self._generations()
-        number = int(generations[-1].name[1:]) + 1 if generations else 1
-        target = self.artefact.carry / f"g{number:06d}"
-        with atomic.folder(target) as building:
+        old = _generations(self.artefact)
+        number = int(old[-1].name[1:]) + 1 if old else 1
+        generation = self.artefact.carry / f"g{number:06d}"
+        with atomic.folder(generation) as building:
             self._write(building, done)
         self.owner.check()
-        atomic.link(target / "rows.parquet", self.artefact.rows_path)
-        if self.artefact.data_path is not None:
-            atomic.link(target / "data", self.artefact.data_path)
+        for name, output in self.outputs.items():
+            atomic.link(generation / name, output)
+        for folder in {output.parent for output in self.outputs.values()}:
+            atomic.fsync(folder)
         self._keep_unreferenced(done, kept)
         self.journal.discard()
-        for old in generations:
-            shutil.rmtree(old)
-        if self.artefact.before is not None:
-            for name in (self.artefact.rows_path.name, _name(self.artefact.data_path)):
-                (self.artefact.before / name).unlink(missing_ok=True)
+        for folder in old:
+            shutil.rmtree(folder)
+        for path in _before(self.artefact):
+            path.unlink(missing_ok=True)
 
-    def _write(self, folder: Path, done: dict[str, "_Stored"]) -> None:
-        lines, payloads = [], []
+    def _write(self, folder: Path, done: dict[str, Stored]) -> None:
+        assembly = Assembly(self.artefact.schema, self.artefact.name_column)
         for item in self.items:
-            stored = done[item.key]
-            for row in stored.rows:
-                own = {"item": item.id, "key": item.key, "status": stored.status, "error": stored.error}
-                line = {**row, **own, **item.label(row)}
-                lines.append(line)
-                payloads.append((line.get(self.artefact.name_column) or item.id, stored, row))
-        container = self.artefact.container
-        if container is not None:
-            places = container.write(folder / "data", ((name, s.payload(row)) for name, s, row in payloads))
-            names = [name for name, _ in container.columns]
-            for line, place in zip(lines, places, strict=True):
-                line.update(zip(names, place, strict=True))
-        rows.write(folder / "rows.parquet", rows.table(lines, self.artefact.schema))
+            assembly.add(item.id, item.key, done[item.key], item.label)
+        assembly.write(folder / ROWS, folder / DATA, self.artefact.container)
 
-    def _keep_unreferenced(self, done: dict[str, "_Stored"], kept: dict[str, "_Stored"]) -> None:
+    def _keep_unreferenced(self, done: dict[str, Stored], kept: dict[str, Stored]) -> None:
         """Rows that nothing refers to now go to the attic, newest first: a change undone costs nothing."""
         already = {record.key for record in self.attic.read()}
         dropped = [key for key in kept if key not in done]
         if all(key in already for key in dropped):
             return
-        beside = Journal(self.artefact.carry / "attic.new")
-        beside.discard()
         room = ATTIC_BYTES
         for key in reversed(dropped):
             stored = kept[key]
@@ -263,53 +269,21 @@ class _Run:
             size = sum(len(p) for p in payloads if p is not None) + ROW_BYTES * len(payloads)
             if size <= room:
                 room -= size
-                beside.append(key, stored.status, stored.error, stored.rows, payloads)
-        beside.close()
-        if beside.path.exists():
-            beside.path.replace(self.attic.path)
+                self.next_attic.append(key, stored.status, stored.error, stored.rows(), payloads)
+        self.next_attic.close()
+        if self.next_attic.path.exists():
+            self.next_attic.path.replace(self.attic.path)
+            atomic.fsync(self.artefact.carry)
         else:
             self.attic.discard()
-
-    def _generations(self) -> list[Path]:
-        return sorted(self.artefact.carry.glob("g[0-9]*"))
-
-
-@dataclass(frozen=True)
-class _Stored:
-    status: str
-    error: str
-    rows: list[dict[str, Any]]
-    payload: Callable[[dict[str, Any]], bytes | memoryview | None]
-
-    def payloads(self) -> Iterator[bytes | memoryview | None]:
-        """The payload of each row. Raises CorruptFile where one is not what its row says."""
-        for row in self.rows:
-            payload = self.payload(row)
-            if payload is not None and digest.of_bytes(payload) != row["digest"]:
-                raise CorruptFile("a stored payload does not match its digest")
-            yield payload
-
-
-def _read_journal(journal: Journal) -> dict[str, _Stored]:
-    """What a journal holds by key, in the order in which it was put there."""
-    return {record.key: _from_journal(journal, record) for record in journal.read()}
-
-
-def _from_journal(journal: Journal, record: Any) -> _Stored:
-    places = {id(row): place for row, place in zip(record.rows, record.places, strict=True)}
-    return _Stored(record.status, record.error, record.rows, lambda row: journal.payload(places[id(row)]))
-
-
-def _payload_reader(read: Callable | None, columns: list[str]) -> Callable[[dict[str, Any]], memoryview | None]:
-    def payload(row: dict[str, Any]) -> memoryview | None:
-        place = [row[name] for name in columns]
-        return None if read is None or place[0] is None or place[0] < 0 else read(*place)
-
-    return payload
 
 
 def _digested(row: dict[str, Any], payload: Payload | None) -> dict[str, Any]:
     return row if payload is None else {**row, "digest": digest.of_bytes(content(payload))}
+
+
+def _same(paths: tuple[Path, Path], others: tuple[Path, Path]) -> bool:
+    return all(signature(path) == signature(other) for path, other in zip(paths, others, strict=True))
 
 
 def _name(path: Path | None) -> str:

@@ -20,6 +20,7 @@ FORMAT = 1
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
+_SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPED = re.compile(r"\\(.?)")
 _RESCAN = "Delete the file; the next run scans the corpus again."
 
@@ -135,9 +136,7 @@ def _read(path: Path, columns: Sequence[str], row: Callable[..., T]) -> list[T]:
 
 
 def _escape(field: str) -> str:
-    if not any(c in field for c in _ESCAPES):
-        return field
-    return "".join(_ESCAPES.get(c, c) for c in field)
+    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], field)
 
 
 def _unescape(field: str) -> str:

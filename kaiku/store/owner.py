@@ -27,9 +27,14 @@ class Owner:
         self.folder = folder
         self.token = uuid.uuid4().hex
 
+    def take(self) -> None:
+        """Become the owner. No part beside, no fsync: a torn token is nobody's, and no token outlives its process."""
+        with open(self.folder / "owner", "wb") as f:
+            f.write(self.token.encode())
+
     def check(self) -> None:
         """Raise Superseded if a successor has taken the folder."""
-        if (self.folder / "owner").read_text() != self.token:
+        if (self.folder / "owner").read_bytes() != self.token.encode():
             raise Superseded(
                 f"{self.folder}: a newer process took over this work",
                 remedy="Nothing is lost: what was finished here is in its journal. This process publishes nothing.",
@@ -39,9 +44,9 @@ class Owner:
 @contextmanager
 def owning(folder: Path) -> Iterator[Owner]:
     """Own a folder for the length of the block; waits for a predecessor that is still writing there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    atomic.make_folder(folder)
     owner = Owner(folder)
-    atomic.write_text(folder / "owner", owner.token)
+    owner.take()
     with open(folder / "lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,9 +4,9 @@ It runs before the workflow's graph is built, never inside a job. A folder that 
 that holds tokens only, a disk not mounted) freezes its manifests instead of emptying the corpus.
 """
 
+import gc
 import json
 import os
-import pickle
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from typing import Any
 from kaiku.errors import KaikuError
 from kaiku.layouts import Problem, Recording
 from kaiku.progress import log, track
-from kaiku.store import atomic, code, digest, manifests
+from kaiku.store import atomic, code, digest, manifests, statcache
 from kaiku.store.manifests import AudioRow, TextRow
 from kaiku.store.shards import shard_name, shard_of, shards_for
 
@@ -26,8 +26,6 @@ FORMAT = 1
 CACHE_FORMAT = 1
 LOSSY_GROWTH = {".ogg": 6, ".oga": 6, ".opus": 6, ".webm": 6, ".mp3": 4, ".m4a": 4, ".aac": 4, ".mp4": 4, ".wma": 4}
 """How much larger speech of such a file is, about, when it is kept as FLAC, for sizing shards; 1 where not listed."""
-
-_STAMP = 32  # characters of the digest before the pickle
 
 Signature = tuple[int, int, int, int]
 
@@ -49,14 +47,27 @@ def scan(
     discover: Callable[[Collection[str], Callable], Any],
     *,
     shards: int | None = None,
+    how: str = "",
 ) -> Scanned:
     """Bring the manifests in `folder` up to date with the recordings under `root`.
 
-    discover(files, read): the layout's, yielding Recording and Problem. cache: the stat cache's file, disposable.
-    shards: number wanted at the first scan; pinned in `folder/corpus.json` from then on.
+    discover(files, read): the layout's, yielding Recording and Problem. how: all that discover's result depends on
+    beside the files; where it is given, a corpus of which nothing changed costs its walk alone. cache: the stat
+    cache's file, disposable. shards: number wanted at the first scan; pinned in `folder/corpus.json` from then on.
     """
-    files, misnamed = _split_by_name(_walk(root) if root.is_dir() else {})
-    pinned = _pinned(folder)
+    walked = _walk(root) if root.is_dir() else {}
+    summary = _Summary(cache.with_suffix(".seen"), f"{how} {code.code_digest(__name__)}", walked, folder)
+    if how and (seen := summary.recall()):
+        return seen
+    with _without_collector():
+        scanned = _scan(root, folder, cache, discover, walked, shards)
+    summary.remember(scanned)
+    return scanned
+
+
+def _scan(root: Path, folder: Path, cache: Path, discover: Callable, walked: dict, shards: int | None) -> Scanned:
+    files, misnamed = _split_by_name(walked)
+    pinned = pinned_shards(folder)
     if not files and pinned:
         log(f"{root} is {'empty' if root.is_dir() else 'absent'}: its manifests stay as they are")
         return read(folder, frozen=True)
@@ -77,15 +88,25 @@ def scan(
     count = pinned or shards or shards_for(sum(_decoded_bytes(r.path, files) for r in recordings))
     _write(folder, recordings, digests, files, count)
     _write_problems(folder, problems)
-    atomic.write_text_if_changed(folder / "corpus.json", json.dumps({"format": FORMAT, "shards": count}) + "\n")
+    _pin(folder, count)
     reader.save()
     return read(folder)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """For the length of a scan: a corpus is a million small objects without circles, gone through again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def read(folder: Path, *, frozen: bool = False) -> Scanned:
     """What the manifests in `folder` say, without looking at any recording."""
     names, recordings = [], 0
-    for number in range(_pinned(folder) or 0):
+    for number in range(pinned_shards(folder) or 0):
         shard = shard_name(number)
         path = manifests.audio_path(folder, shard)
         lines = path.read_bytes().count(b"\n") - 1 if path.exists() else 0
@@ -104,6 +125,27 @@ def read_problems(folder: Path) -> list[Problem]:
     return [Problem(*json.loads(line)) for line in lines if line]
 
 
+def recordings(folder: Path) -> Iterator[str]:
+    """Ids of all recordings in a corpus' manifests."""
+    for number in range(pinned_shards(folder) or 0):
+        yield from (row.recording for row in manifests.read_audio(manifests.audio_path(folder, shard_name(number))))
+
+
+def spread(folder: Path, shards: int, target: Path) -> None:
+    """Write to `target` the manifests in `folder` as a scan would have written them for another number of shards."""
+    audio: dict[str, list[AudioRow]] = defaultdict(list)
+    texts: dict[str, list[TextRow]] = defaultdict(list)
+    before = [shard_name(number) for number in range(pinned_shards(folder) or 0)]
+    rows = [row for shard in before for row in manifests.read_audio(manifests.audio_path(folder, shard))]
+    for row in sorted(rows, key=lambda row: row.recording):
+        audio[shard_of(row.recording, shards)].append(row)
+    spans = [row for shard in before for row in manifests.read_text(manifests.text_path(folder, shard))]
+    for span in sorted(spans, key=lambda span: span.recording):  # stable: those of a recording keep their order
+        texts[shard_of(span.recording, shards)].append(span)
+    _write_shards(target, audio, texts, shards)
+    _pin(target, shards)
+
+
 def _write(folder: Path, recordings: list[Recording], digests: dict[str, str], files: dict, count: int) -> None:
     audio: dict[str, list[AudioRow]] = defaultdict(list)
     texts: dict[str, list[TextRow]] = defaultdict(list)
@@ -111,10 +153,18 @@ def _write(folder: Path, recordings: list[Recording], digests: dict[str, str], f
         shard = shard_of(r.id, count)
         audio[shard].append(AudioRow(r.id, r.path, digests[r.path], files[r.path][0], r.speaker, r.language, r.extras))
         texts[shard].extend(TextRow(r.id, span.start_s, span.end_s, span.text) for span in r.texts)
+    _write_shards(folder, audio, texts, count)
+
+
+def _write_shards(folder: Path, audio: dict, texts: dict, count: int) -> None:
     for number in range(count):
         shard = shard_name(number)
         manifests.write_audio(manifests.audio_path(folder, shard), audio[shard])
         manifests.write_text(manifests.text_path(folder, shard), texts[shard])
+
+
+def _pin(folder: Path, count: int) -> None:
+    atomic.write_text_if_changed(folder / "corpus.json", json.dumps({"format": FORMAT, "shards": count}) + "\n")
 
 
 def _write_problems(folder: Path, problems: list[Problem]) -> None:
@@ -123,7 +173,8 @@ def _write_problems(folder: Path, problems: list[Problem]) -> None:
     atomic.write_text_if_changed(folder / "problems.tsv", "\n".join(lines) + "\n")
 
 
-def _pinned(folder: Path) -> int | None:
+def pinned_shards(folder: Path) -> int | None:
+    """Number of shards of a corpus; None where it was never scanned."""
     path = folder / "corpus.json"
     if not path.exists():
         return None
@@ -177,6 +228,28 @@ def _decoded_bytes(path: str, files: dict[str, Signature]) -> int:
     return files[path][0] * LOSSY_GROWTH.get(Path(path).suffix.lower(), 1)
 
 
+class _Summary:
+    """What a scan came to, for as long as the files, the way they are read and the manifests are those of that scan."""
+
+    def __init__(self, path: Path, how: str, walked: dict[str, Signature], folder: Path):
+        self.path, self.how, self.folder = path, how, folder
+        self.walked = digest.of_bytes(repr(walked).encode(errors="surrogatepass")) if walked else ""
+
+    def recall(self) -> Scanned | None:
+        """The last scan's result, if this one's would be the same."""
+        state, scanned = statcache.load(self.path) or (None, None)
+        return scanned if self.walked and state == self._state() else None
+
+    def remember(self, scanned: Scanned) -> None:
+        """Keep a scan's result."""
+        statcache.save(self.path, (self._state(), scanned))
+
+    def _state(self) -> tuple[str, str, list[tuple[Any, ...]]]:
+        stats = sorted((path.name, path.stat()) for path in self.folder.glob("[!.]*"))
+        # Without ctime, which a link made to a manifest changes too.
+        return self.how, self.walked, [(name, stat.st_size, stat.st_mtime_ns, stat.st_ino) for name, stat in stats]
+
+
 class _Reader:
     """Contents by stat: a file is opened only if its signature is not the one of its digest or parsed form."""
 
@@ -203,8 +276,7 @@ class _Reader:
     def save(self) -> None:
         """Write the cache if anything in it changed."""
         if self.used != self.known:
-            content = pickle.dumps((CACHE_FORMAT, self.used), protocol=5)
-            atomic.write_bytes(self.cache, digest.of_bytes(content).encode() + content)
+            statcache.save(self.cache, (CACHE_FORMAT, self.used))
 
     def _remembered(self, path: str, what: str, make: Callable[[], Any]) -> Any:
         known = self._look(path, what)
@@ -235,9 +307,5 @@ class _Reader:
             ) from error
 
     def _load(self) -> dict[tuple[str, str], tuple[Signature, Any]]:
-        content = self.cache.read_bytes() if self.cache.exists() else b""
-        stamp, pickled = content[:_STAMP], content[_STAMP:]
-        if not content or digest.of_bytes(pickled).encode() != stamp:
-            return {}
-        version, known = pickle.loads(pickled)
+        version, known = statcache.load(self.cache) or (None, {})
         return known if version == CACHE_FORMAT else {}

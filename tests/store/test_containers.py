@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kaiku.errors import CorruptFile, KaikuError
+from kaiku.store import containers
 from kaiku.store.containers import Npy, Tar, read_npy_shape
 
 NAMES = [
@@ -129,3 +130,15 @@ def test_a_write_that_breaks_off_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError):
         Tar(".bin").write(tmp_path / "a.tar", payloads())
     assert list(tmp_path.iterdir()) == []
+
+
+MEMBERS = ["a", "otso--talk@00001000-00002500", "n" * 95, "n" * 96, "n" * 200, "päivä", "folder/name", "%41 ~", ""]
+SIZES = [0, 1, 511, 512, 0o77777777777, 0o77777777777 + 1]
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_member_has_the_header_that_tarfile_writes(name, size):
+    info = tarfile.TarInfo(name)
+    info.size = size
+    assert containers._tar_header(name, size) == info.tobuf(tarfile.PAX_FORMAT)

@@ -4,8 +4,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import lives
+import pytest
 from disk import Disk, Killed
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from reversing import Folder
@@ -21,7 +22,7 @@ class Shard(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.root = Path(tempfile.mkdtemp())
+        self.root = Path(tempfile.mkdtemp(dir=lives.MEMORY))
         self.shard, self.how, self.perhaps = {}, {"times": 1, "speaker": "aino"}, set()
 
     @initialize(
@@ -119,11 +120,6 @@ class Shard(RuleBasedStateMachine):
         return {item.key for item in self._items() if item.id in self.folder.computed}
 
 
-TestShard = Shard.TestCase
-TestShard.settings = settings(
-    max_examples=60,
-    stateful_step_count=12,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@pytest.mark.timeout(0 if lives.EXAMPLES else 900)
+def test_a_shard_is_that_of_a_clean_build_and_nothing_is_computed_twice():
+    lives.live(Shard, examples=150)
