@@ -12,7 +12,21 @@ from workflow_scripts import lock_code
 
 REPO = Path(__file__).parents[1]
 MODULES = sorted(p for folder in ("kaiku", "workflow_scripts") for p in (REPO / folder).rglob("*.py"))
-PROGRAMS_WITHOUT_RULE = {"scan_corpus", "lock_code", "retry_failed"}
+PROGRAMS_WITHOUT_RULE = {
+    "accept_code",
+    "scan_corpus",
+    "clean_work",
+    "show_disk",
+    "list_runs",
+    "reshard_corpus",
+    "lock_code",
+    "retry_failed",
+    "stop_run",
+    "plan_run",
+    "explain_clip",
+    "snapshot",
+    "merge_locks",
+}
 
 
 def imports(path: Path) -> set[str]:
