@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 
 from kaiku.workspace import closing
 
-min_version("9.0")
+min_version("9.2")
 
 
 if "system" not in config:
