@@ -61,7 +61,8 @@ def scan(
         return seen
     with _without_collector():
         scanned = _scan(root, folder, cache, discover, walked, shards)
-    summary.remember(scanned)
+    if not scanned.frozen:
+        summary.remember(scanned)
     return scanned
 
 

@@ -207,7 +207,7 @@ class _Judge:
         if path not in self._times:
             own = self.ledger.digests.of(path)
             self._times[path] = 0 if own is None else provenance.time_of(self.ledger.workspace / path)
-            held = self.holding(path) if own is not None else None
+            held = self.holding(path) if own is not None and path not in self.settled else None
             made_from = [held] if held else [] if own is not None else self.ledger.candidates(path)
             inputs = {input for entry in made_from for input, _ in entry.inputs}
             self._times[path] = max([self._times[path], *(self.time(input) for input in inputs)])

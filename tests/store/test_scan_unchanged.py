@@ -118,6 +118,13 @@ def test_a_folder_that_went_away_and_came_back(corpus):
     assert corpus.scan() == Scanned(("000", "001", "002", "003"), RECORDINGS, 1, False)
 
 
+def test_a_folder_whose_recordings_went_away_says_so_each_time(corpus, capsys):
+    for path in corpus.raw.glob("*.wav"):
+        path.unlink()
+    for _ in range(2):
+        assert corpus.scan().frozen and "holds no recordings now" in capsys.readouterr().err
+
+
 def test_without_a_word_on_how_it_is_read_nothing_is_taken_for_unchanged(corpus):
     corpus.scan(how="")
     assert corpus.asked == 1

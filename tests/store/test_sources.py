@@ -33,7 +33,7 @@ def forget():
 def parsed(monkeypatch):
     """How often a syntax tree was built."""
     calls, parse = [], sources.ast.parse
-    monkeypatch.setattr(sources.ast, "parse", lambda text: calls.append(text) or parse(text))
+    monkeypatch.setattr(sources.ast, "parse", lambda *args, **kwargs: calls.append(args) or parse(*args, **kwargs))
     return calls
 
 

@@ -267,7 +267,9 @@ def test_a_fitted_codec_follows_nothing(made, tmp_path):
     clone.write(MANIFEST, "two")
     ledger = Ledger(clone.root)
     ledger.observe()
+    before = provenance.time_of(clone.root / SEGMENTS)
     assert ledger.reconcile(settled=[SEGMENTS]).restored == [SEGMENTS] and clone.planned() == []
+    assert provenance.time_of(clone.root / SEGMENTS) == before  # else what was encoded with it were older than it
 
 
 def test_lost_working_state_costs_nothing(made):
