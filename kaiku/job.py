@@ -5,7 +5,8 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from kaiku.progress import log
 from kaiku.settings import Settings
 from kaiku.store import atomic
 from kaiku.store.items import Counts
+from kaiku.store.owner import owning
+
+JOBS = Path("work/jobs")
+"""Locks of jobs whose stage keeps nothing of its own in work/carry."""
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -37,7 +42,8 @@ def run(program: Callable[[argparse.Namespace], Counts], args: argparse.Namespac
     """Run a program's work; returns its exit status. A KaikuError is one `error:` line, anything else a traceback."""
     begun, used = time.monotonic(), time.process_time()
     try:
-        counts = program(args)
+        with _alone(args):
+            counts = program(args)
     except KaikuError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return getattr(error, "exit_code", 1)
@@ -56,6 +62,22 @@ def run(program: Callable[[argparse.Namespace], Counts], args: argparse.Namespac
         + f" in {seconds:.1f} s ({cpu_s:.1f} s CPU)"
     )
     return 0
+
+
+@contextmanager
+def _alone(args: argparse.Namespace) -> Iterator[None]:
+    """Own the job's work, where its stage does not by itself: an orphan of a killed run cannot publish over a successor.
+
+    Whoever waited and comes second publishes second; whoever was superseded while it waited publishes nothing.
+    """
+    if args.log is None or hasattr(args, "carry"):
+        yield
+        return
+    with owning(JOBS / args.log.parent.name / args.log.stem):
+        for name in ("out", "rows", "record"):
+            if hasattr(args, name):
+                atomic.sweep(getattr(args, name))
+        yield
 
 
 def main(program: Callable[[argparse.Namespace], Counts], parsed: argparse.ArgumentParser, argv: Sequence[str] | None):

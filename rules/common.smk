@@ -28,14 +28,20 @@ def program(name, arguments):
     """Shell text of a rule: the program of its name, its output in the log, its progress on the screen as well.
 
     `exec`, since a shell dies of SIGTERM at once, and Snakemake would take its program, which saves, for ended.
+    The log is emptied, then appended to: an orphan's lines and its successor's do not overwrite each other.
     """
     call = f"{PYTHON} -m workflow_scripts.{name} --log {{log:q}} {arguments}"
-    return f"KAIKU_SCREEN=3 exec {call} 3>&2 > {{log:q}} 2>&1"
+    return f": > {{log:q}}; KAIKU_SCREEN=3 exec {call} 3>&2 >> {{log:q}} 2>&1"
 
 
 def shards_of(pattern, corpora, **names):
     """Paths of an artefact for every shard of some corpora."""
     return [pattern.format(corpus=c, shard=s, **names) for c in corpora for s in WORKSPACE.shards(c)]
+
+
+def measures_of(dataset, corpus, shard):
+    """All that is measured of a shard's clips for a dataset."""
+    return [f"data/measures/{corpus}/{shard}.parquet"]
 
 
 def selections_of(dataset):

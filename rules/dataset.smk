@@ -10,7 +10,7 @@ rule select_segments:
     input:
         segments="data/segments/{corpus}/{shard}.parquet",
         transcripts=lambda w: f"data/transcripts/{SETTINGS.datasets[w.dataset].asr}/{w.corpus}/{w.shard}.parquet",
-        measures="data/measures/{corpus}/{shard}.parquet",
+        measures=lambda w: measures_of(w.dataset, w.corpus, w.shard),
     output:
         rows="data/selection/{dataset}/{corpus}/{shard}.parquet",
     log:

@@ -37,7 +37,7 @@ def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
     return decide(
         tables.segments(args.segments),
         tables.transcripts(args.transcripts),
-        widened(tables.measures(args.measures), fields),
+        widened(tables.measures(*args.measures), fields),
         settings.datasets[args.dataset],
         recordings_total=args.recordings,
     )
@@ -48,8 +48,9 @@ def parser() -> argparse.ArgumentParser:
     made = job.parser(__doc__)
     made.add_argument("--dataset", required=True)
     made.add_argument("--recordings", type=int, required=True, help="recordings in the whole corpus")
-    for name in ("--segments", "--transcripts", "--measures", "--rows"):
+    for name in ("--segments", "--transcripts", "--rows"):
         made.add_argument(name, type=Path, required=True)
+    made.add_argument("--measures", type=Path, nargs="+", required=True, help="of the shard, whatever measured them")
     return made
 
 

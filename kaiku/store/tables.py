@@ -22,9 +22,9 @@ def transcripts(path: Path) -> "pd.DataFrame":
     return rows.read(path, TRANSCRIPTS).to_pandas()
 
 
-def measures(path: Path) -> "pd.DataFrame":
-    """A shard's measures, one row per clip and measure."""
-    return rows.read(path, MEASURES).to_pandas()
+def measures(*paths: Path) -> "pd.DataFrame":
+    """A shard's measures, one row per clip and measure, from all the tables that hold some."""
+    return pa.concat_tables([rows.read(path, MEASURES) for path in paths]).to_pandas()
 
 
 def write_selection(path: Path, frame: "pd.DataFrame") -> None:
