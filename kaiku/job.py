@@ -66,9 +66,9 @@ def run(program: Callable[[argparse.Namespace], Counts], args: argparse.Namespac
 
 @contextmanager
 def _alone(args: argparse.Namespace) -> Iterator[None]:
-    """Own the job's work, where its stage does not by itself: an orphan of a killed run cannot publish over a successor.
+    """Own the job's work where its stage does not by itself: an orphan of a killed run publishes before its successor.
 
-    Whoever waited and comes second publishes second; whoever was superseded while it waited publishes nothing.
+    Or not at all: one that still waited when the successor came is superseded.
     """
     if args.log is None or hasattr(args, "carry"):
         yield

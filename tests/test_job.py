@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,12 @@ import pytest
 from kaiku import job, progress
 from kaiku.errors import KaikuError
 from kaiku.store.items import Counts
+from kaiku.store.owner import Superseded
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 def arguments(*given):
@@ -30,11 +37,35 @@ def test_counts_and_seconds_stand_beside_the_log(tmp_path, capsys):
     assert re.fullmatch(line, capsys.readouterr().err)
 
 
-def test_a_job_without_a_log_still_says_its_counts(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_a_job_without_a_log_still_says_its_counts(tmp_path, capsys):
     assert job.run(lambda args: Counts(), arguments()) == 0
     assert "computed 0, reused 0, failed 0 in " in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option,alone", [("--rows", True), ("--carry", False)])
+def test_a_stage_that_keeps_nothing_is_owned_by_the_job_of_its_name(tmp_path, option, alone):
+    left = tmp_path / ".000.parquet.1.part"
+    left.write_text("of a process that was killed")
+    parser = job.parser("What it does.")
+    parser.add_argument(option, type=Path)
+    given = parser.parse_args(["--log", "logs/select/otso-000.log", option, "000.parquet"])
+    assert job.run(lambda args: Counts(), given) == 0
+    assert (tmp_path / "work/jobs/select/otso-000/owner").exists() == alone
+    assert left.exists() != alone
+
+
+def test_a_superseded_job_ends_before_its_work(monkeypatch, capsys):
+    done = []
+
+    @contextmanager
+    def taken_over(folder):
+        raise Superseded(f"{folder}: a newer process took over this work")
+        yield
+
+    monkeypatch.setattr(job, "owning", taken_over)
+    assert job.run(done.append, arguments("--log", "logs/select/otso-000.log")) == 1
+    assert not done and "work/jobs/select/otso-000: a newer process" in capsys.readouterr().err
 
 
 class Stopped(KaikuError):
@@ -48,7 +79,7 @@ def test_a_fault_is_one_plain_line(tmp_path, capsys, error, status):
 
     assert job.run(program, arguments("--log", str(tmp_path / "a.log"))) == status
     assert capsys.readouterr().err == "error: x.wav is broken. Expected: sound. Replace it.\n"
-    assert list(tmp_path.iterdir()) == []
+    assert not list(tmp_path.glob("*.json"))
 
 
 def test_a_fault_of_the_machine_says_where_and_that_nothing_is_lost(capsys):

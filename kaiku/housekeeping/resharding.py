@@ -23,10 +23,10 @@ from kaiku.store.shards import shard_name, shard_of
 from kaiku.store.stored import Assembly, Stored, Tabled
 from kaiku.workspace import provenance
 from kaiku.workspace.start import MANIFESTS
+from kaiku.workspace.start import RESHARDED as _READY
+from kaiku.workspace.start import RESHARDING as STAGING
 
-STAGING = Path("work/reshard")
 MOST_SHARDS = 4096
-_READY = "ready.json"
 _CLIP = re.compile(r"@\d{8,}-\d{8,}$")
 
 

@@ -22,6 +22,8 @@ from kaiku.workspace.reconcile import Ledger, Verdicts
 
 MANIFESTS = Path("data/manifests")
 RESOLVED = Path("work/settings.json")
+RESHARDING, RESHARDED = Path("work/reshard"), "ready.json"
+"""Where another number of shards is prepared, by corpus, and the mark that all of it is there to be put in place."""
 UNFETCHED_SHARDS = 8
 """Shards of a corpus that is not there yet and whose configuration names no number."""
 
@@ -119,6 +121,8 @@ def _start(config: dict[str, Any], main_process: bool) -> Workspace:
     unfetched = tuple(corpus for corpus in used if _is_unfetched(settings, corpus))
     ledger = _open_ledger() if main_process and lock.acquire(Path("work/run.lock")) else None
     if ledger:
+        _check_resharding()
+    if ledger:
         atomic.write_text_if_changed(RESOLVED, json.dumps(settings.model_dump(mode="json"), indent=1) + "\n")
     look = partial(scan_corpus, settings) if ledger else _as_it_stands
     scanned = {corpus: look(corpus) for corpus in used if corpus not in unfetched}
@@ -161,6 +165,16 @@ def _is_unfetched(settings: Settings, corpus: str) -> bool:
     has_source = settings.corpora[corpus].source is not None
     never_scanned = not (MANIFESTS / corpus / "corpus.json").exists()
     return has_source and never_scanned and is_absent(settings.corpus_root(corpus))
+
+
+def _check_resharding() -> None:
+    """Half of a corpus' files under its old shards and half under its new ones would be taken for edits of both."""
+    for mark in RESHARDING.glob(f"*/{RESHARDED}"):
+        shards = json.loads(mark.read_text())["after"]
+        raise KaikuError(
+            f"corpus {mark.parent.name} was being spread over {shards} shards when that was interrupted",
+            remedy=f"Finish it: make reshard CORPUS={mark.parent.name} SHARDS={shards}",
+        )
 
 
 def _check_bases(settings: Settings) -> None:

@@ -16,6 +16,8 @@ from kaiku.store.items import Counts, Item, Outcome
 from kaiku.store.journal import Journal
 from kaiku.store.shards import shard_name
 from kaiku.store.stored import Assembly
+from kaiku.workspace import lock
+from kaiku.workspace.start import start
 
 CODEBOOKS = 2
 RECORDINGS = [f"talk-{n}" for n in range(40)]
@@ -261,6 +263,11 @@ def test_one_that_was_interrupted_is_finished_before_another_begins(world, monke
         resharding.reshard("voices", 6)
     with pytest.raises(KaikuError, match=r"being spread over 6 shards .* Call it with SHARDS=6 first"):
         resharding.reshard("voices", 3)
+    monkeypatch.setattr(lock, "_held", {})  # the start's, let go at the end of the test
+    with pytest.raises(
+        SystemExit, match=r"voices was being spread over 6 shards .* make reshard CORPUS=voices SHARDS=6"
+    ):
+        start({"system": "any"}, main_process=True)
     assert resharding.reshard("voices", 6).after == 6 and resharding.reshard("voices", 3).after == 3
 
 
