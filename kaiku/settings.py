@@ -106,6 +106,13 @@ class RunSettings(Strict):
     package: bool = Field(True, description="Make dist/{run}.tar.gz.")
 
 
+class PriceSettings(Strict):
+    """What an hour of the machine costs, so that a plan can say what a run would."""
+
+    hour: float = Field(gt=0, description="Price of an hour of the machine that the jobs run on.")
+    currency: str = Field("EUR", description="Currency of the price; only shown.")
+
+
 class Settings(Strict):
     """A system: its corpora, datasets, codecs, base models and runs."""
 
@@ -131,6 +138,7 @@ class Settings(Strict):
     runs: dict[Name, RunSettings] = Field(default_factory=dict, description="Trainings; each becomes a model.")
     threads: Annotated[int, Field(ge=1)] = speed_only(2, description="Threads of a training or fitting job.")
     device: Literal["auto", "cpu", "cuda"] = speed_only("auto", description="Where models run.")
+    price: PriceSettings | None = speed_only(None, description="What the machine costs; `make plan` counts with it.")
 
     @model_validator(mode="before")
     @classmethod

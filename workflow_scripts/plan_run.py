@@ -1,4 +1,4 @@
-"""Say what a run would do and why, how long it would take and how much disk, before anything is spent.
+"""Say what a run would do and why, how long it would take, for how much money and disk, before anything is spent.
 
 python -m workflow_scripts.plan_run                                    # what `snakemake` would do here
 python -m workflow_scripts.plan_run results/toy/report.html -- --configfile config/other.yaml
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             works = Survey(settings, programs, Path(scratch)).of(plan)
         stages = estimate.by_stage(works)
-        print(page(settings.system, reasons(settings, works), stages, estimate.disk(works)))
+        print(page(settings.system, reasons(settings, works), stages, estimate.disk(works), settings.price))
     except KaikuError as error:
         parser.exit(1, f"error: {error}\n")
     return 0

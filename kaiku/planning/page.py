@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 
 from kaiku.planning.estimate import Disk, Stage
+from kaiku.settings import PriceSettings
 
 NOTHING = "Nothing to do: everything asked for is there, and made of what stands there now."
 
 
-def page(system: str, reasons: Sequence[str], stages: Sequence[Stage], disk: Disk) -> str:
-    """The plan of a system, ready to print."""
+def page(
+    system: str, reasons: Sequence[str], stages: Sequence[Stage], disk: Disk, price: PriceSettings | None = None
+) -> str:
+    """The plan of a system, ready to print; with a price, what its time costs."""
     if not stages:
         return NOTHING
     parts = [f"Plan of {system}: {_many(sum(stage.jobs for stage in stages), 'job')}", "", "Why"]
     parts += [f"  {reason}" for reason in reasons]
-    parts += ["", *_table(stages), "", _time(stages), _disk(disk)]
+    parts += ["", *_table(stages), "", _time(stages), *_money(stages, price), _disk(disk)]
     return "\n".join(parts)
 
 
@@ -39,13 +42,26 @@ def _seconds(stage: Stage) -> str:
 
 
 def _time(stages: Sequence[Stage]) -> str:
-    known = [stage.seconds for stage in stages if stage.seconds is not None]
+    known, at_least = _known_seconds(stages)
     if not known:
         return "Time: no history yet on this machine."
-    part = len(known) < len(stages) or any(stage.more for stage in stages)
-    text = f"Time: {'at least ' if part else ''}{duration(sum(known))}, one job after another"
+    text = f"Time: {at_least}{duration(sum(known))}, one job after another"
     machines = sorted({stage.machine for stage in stages if stage.machine})
     return text + (f" (by the pace of {', '.join(machines)})." if machines else " at this machine's own pace.")
+
+
+def _known_seconds(stages: Sequence[Stage]) -> tuple[list[float], str]:
+    known = [stage.seconds for stage in stages if stage.seconds is not None]
+    part = len(known) < len(stages) or any(stage.more for stage in stages)
+    return known, "at least " if part else ""
+
+
+def _money(stages: Sequence[Stage], price: PriceSettings | None) -> list[str]:
+    known, at_least = _known_seconds(stages)
+    if price is None or not known:
+        return []
+    cost = sum(known) / 3600 * price.hour
+    return [f"Money: {at_least}{cost:.2f} {price.currency} at {price.hour:.2f} {price.currency} an hour."]
 
 
 def _disk(disk: Disk) -> str:

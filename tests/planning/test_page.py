@@ -13,6 +13,7 @@ from kaiku.planning import estimate, history
 from kaiku.planning.estimate import Disk
 from kaiku.planning.page import NOTHING, duration, page, size_of
 from kaiku.planning.work import Work
+from kaiku.settings import PriceSettings
 
 
 def cut(shard, compute, **more):
@@ -55,6 +56,16 @@ def test_seconds_are_those_of_the_past(workspace):
     assert [line.seconds for line in lines[1:]] == [20.0, None]
     assert lines[0].seconds >= 2.0
     assert "Time: at least" in page("s", ["why"], lines, estimate.disk([]))
+
+
+def test_time_is_money_where_an_hour_has_a_price(workspace):
+    lines = [replace(estimate.by_stage([cut("000", 4)])[0], seconds=1800.0)]
+    price = PriceSettings(hour=1.19, currency="USD")
+    assert "Money: 0.59 USD at 1.19 USD an hour." in page("s", [], lines, estimate.disk([]), price)
+    unknown = replace(lines[0], seconds=None)
+    assert "Money: at least 0.59 USD" in page("s", [], [*lines, unknown], estimate.disk([]), price)
+    assert "Money" not in page("s", [], [unknown], estimate.disk([]), price)
+    assert "Money" not in page("s", [], lines, estimate.disk([]))
 
 
 def test_bytes_are_those_of_what_is_there(workspace):
