@@ -10,7 +10,7 @@ from kaiku.audio.segmentation import SegmentSettings
 from kaiku.complaints import NAME_PATTERN, complaints
 from kaiku.errors import SettingsError
 from kaiku.fetch.source import Source
-from kaiku.selection import DatasetSettings
+from kaiku.selection import ConsentSettings, DatasetSettings
 from kaiku.strict import Strict, speed_only
 from kaiku.synthesis import SynthesisSettings
 from kaiku.train.settings import LoraSettings, MergeSettings, TrainSettings
@@ -36,6 +36,7 @@ class CorpusSettings(Strict):
     source: Source | None = Field(None, description="Where to fetch the folder from when it is absent.")
     shards: int | None = Field(None, ge=1, le=4096, description="Jobs per stage; pinned at the first scan by size.")
     segment: SegmentSettings = Field(default_factory=SegmentSettings, description="How recordings become clips.")
+    consent: ConsentSettings = Field(default_factory=ConsentSettings, description="Who of it may be heard.")
     max_failed: float = Field(
         0.05, ge=0, le=1, description="Share of a shard's items that may fail before its job does."
     )
@@ -245,15 +246,20 @@ def _check_measures(settings: Settings) -> None:
     """A dataset can only ask for what is measured."""
     measures = {field for check in settings.checks for field in plugins.find("checks", check).FIELDS}
     measures |= {"duration_s", "confidence"}
-    for name, dataset in settings.datasets.items():
-        for field in dataset.select:
-            if field not in measures:
-                others = [check for check in plugins.known("checks") if field in plugins.find("checks", check).FIELDS]
-                raise SettingsError(
-                    f"datasets.{name}.select.{field}: no check measures it{plugins.did_you_mean(field, measures)}",
-                    expected=f"one of {', '.join(sorted(measures))}",
-                    remedy=f"Or add `{others[0]}: {{}}` to `checks:` ({', '.join(settings.checks)})" if others else "",
-                )
+    asked = (
+        (f"datasets.{name}.{where}.{field}", field)
+        for name, dataset in settings.datasets.items()
+        for where, bounds in dataset.bounds().items()
+        for field in bounds
+    )
+    for where, field in asked:
+        if field not in measures:
+            others = [check for check in plugins.known("checks") if field in plugins.find("checks", check).FIELDS]
+            raise SettingsError(
+                f"{where}: no check measures it{plugins.did_you_mean(field, measures)}",
+                expected=f"one of {', '.join(sorted(measures))}",
+                remedy=f"Or add `{others[0]}: {{}}` to `checks:` ({', '.join(settings.checks)})" if others else "",
+            )
 
 
 def _refuse(error: ValidationError, model: type[BaseModel], where: str = "") -> SettingsError:

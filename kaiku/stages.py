@@ -6,6 +6,7 @@ One function a stage. A rule declares the key's text as its `params: key`, the j
 from typing import Any
 
 from kaiku import plugins
+from kaiku.selection import DECIDES
 from kaiku.settings import Settings, layout_settings, plugin_settings
 from kaiku.store.keys import StageKey
 from kaiku.strict import key_params
@@ -73,9 +74,14 @@ def encode(settings: Settings, codec: str, weights: str = "") -> StageKey:
     return StageKey("encode", params, (encoder, *READING), {"codec": weights} if weights else {})
 
 
-def select(settings: Settings, dataset: str) -> StageKey:
-    """Segments, transcripts and measures to decisions."""
-    return StageKey("select", key_params(settings.datasets[dataset]), ("kaiku.selection",))
+def select(settings: Settings, dataset: str, corpus: str, shards: int | None = None, *withdrawn: str) -> StageKey:
+    """Segments, transcripts and measures to decisions about one corpus' clips.
+
+    shards: of the dataset, where its subset asks; withdrawn: speakers of the shard who took their consent back.
+    """
+    own = key_params(settings.datasets[dataset].of(corpus))
+    params = {name: own[name] for name in DECIDES} | {"withdrawn": list(withdrawn)}
+    return StageKey("select", params | ({"shards": shards} if shards else {}), ("kaiku.selection",))
 
 
 def pack(settings: Settings, dataset: str, codec: str) -> StageKey:
@@ -135,7 +141,7 @@ def of(settings: Settings) -> dict[str, list[StageKey]]:
         "measure_segments": [measure(settings, check) for check in sorted(settings.checks)],
         "train_codec": [fit_codec(settings, codec) for codec in codecs if settings.codecs[codec].dataset],
         "encode_tokens": [encode(settings, codec) for codec in codecs],
-        "select_segments": [select(settings, dataset) for dataset in datasets],
+        "select_segments": [select(settings, name, corpus) for name, own in datasets.items() for corpus in own.corpora],
         "pack_protos": [pack(settings, own.dataset, own.codec) for own in runs.values()],
         "train_model": [train(settings, run) for run in runs],
         "merge_model": [merge(settings, run) for run in runs],

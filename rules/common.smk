@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kaiku import stages
 from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder, codec_device, codec_folder
+from kaiku.planning import keytext
 from kaiku.selection import FEW_RECORDINGS
 from kaiku.workspace.start import start
 
@@ -132,3 +133,14 @@ def measures_key():
 def recordings_told(corpus):
     """Recordings of a corpus as far as they matter to its split: above FEW_RECORDINGS all numbers are one."""
     return min(WORKSPACE.recordings(corpus) or FEW_RECORDINGS + 1, FEW_RECORDINGS + 1)
+
+
+def told(w):
+    """What else a shard's selection depends on: shards of a subset by hours, and speakers who withdrew their consent."""
+    return keytext.told(SETTINGS, w.dataset, w.corpus, w.shard, lambda corpus: len(WORKSPACE.shards(corpus)))
+
+
+def shards_option(dataset):
+    """Shards of a dataset as a program's option, where its subset is spread over them."""
+    subset = SETTINGS.datasets[dataset].subset
+    return f"--shards {len(selections_of(dataset))}" if subset and subset.hours else ""

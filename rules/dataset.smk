@@ -22,11 +22,13 @@ rule select_segments:
     resources:
         mem_mb=1000,
     params:
-        key=lambda w: f"{key('select', w.dataset)} recordings={recordings_told(w.corpus)}",
+        key=lambda w: f"{key('select', w.dataset, w.corpus, *told(w))} recordings={recordings_told(w.corpus)}",
         recordings=lambda w, input: recordings_told(w.corpus),
+        shards=lambda w, input: shards_option(w.dataset),
     shell:
         program(
             "select_segments",
-            "--dataset {wildcards.dataset} --segments {input.segments:q} --transcripts {input.transcripts:q}"
-            " --measures {input.measures:q} --recordings {params.recordings} --rows {output.rows:q}",
+            "--dataset {wildcards.dataset} --corpus {wildcards.corpus} --segments {input.segments:q}"
+            " --transcripts {input.transcripts:q} --measures {input.measures:q} --recordings {params.recordings}"
+            " {params.shards} --rows {output.rows:q}",
         )

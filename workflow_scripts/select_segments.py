@@ -1,6 +1,6 @@
 """Decide which of a shard's clips a dataset takes, with a reason for each that it leaves, and into which split they go.
 
-python -m workflow_scripts.select_segments --dataset otso --segments data/segments/otso/000.parquet \
+python -m workflow_scripts.select_segments --dataset otso --corpus otso --segments data/segments/otso/000.parquet \
     --transcripts data/transcripts/given/otso/000.parquet --measures data/measures/otso/000.parquet --recordings 6 \
     --rows data/selection/otso/otso/000.parquet
 """
@@ -26,9 +26,14 @@ def program(args: argparse.Namespace) -> Counts:
     frame = decisions(job.read_settings(args.settings), args)
     tables.write_selection(args.rows, frame)
     sums = account(frame)
-    dropped = ", ".join(f"{reason} {part['clips']}" for reason, part in sums["dropped"].items())
-    log(f"{sums['kept']['clips']} of {sums['source']['clips']} clips kept; dropped: {dropped or 'none'}")
+    log(f"{sums['kept']['clips']} of {sums['source']['clips']} clips kept; dropped: {_counted(sums['dropped'])}")
+    if sums["warned"]:
+        log(f"kept with a warning: {_counted(sums['warned'])}")
     return Counts(computed=len(frame))
+
+
+def _counted(parts: dict[str, dict]) -> str:
+    return ", ".join(f"{code} {part['clips']}" for code, part in parts.items()) or "none"
 
 
 def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
@@ -38,16 +43,20 @@ def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
         tables.segments(args.segments),
         tables.transcripts(args.transcripts),
         widened(tables.measures(*args.measures), fields),
-        settings.datasets[args.dataset],
+        settings.datasets[args.dataset].of(args.corpus),
         recordings_total=args.recordings,
+        withdrawn=settings.corpora[args.corpus].consent.withdrawn,
+        shards=args.shards,
     )
 
 
 def parser() -> argparse.ArgumentParser:
     """What the program takes."""
     made = job.parser(__doc__)
-    made.add_argument("--dataset", required=True)
+    for name in ("--dataset", "--corpus"):
+        made.add_argument(name, required=True)
     made.add_argument("--recordings", type=int, required=True, help="recordings in the whole corpus")
+    made.add_argument("--shards", type=int, default=1, help="of the whole dataset, for a subset by hours")
     for name in ("--segments", "--transcripts", "--rows"):
         made.add_argument(name, type=Path, required=True)
     made.add_argument("--measures", type=Path, nargs="+", required=True, help="of the shard, whatever measured them")

@@ -9,7 +9,7 @@ from typing import Any
 from kaiku import stages
 from kaiku.selection import FEW_RECORDINGS
 from kaiku.settings import Settings
-from kaiku.store import scan
+from kaiku.store import manifests, scan
 
 MANIFESTS = Path("data/manifests")
 
@@ -17,7 +17,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "segment_recordings": ("segment", ("corpus",)),
     "transcribe_segments": ("transcribe", ("asr",)),
     "measure_segments": ("measures", ()),
-    "select_segments": ("select", ("dataset",)),
+    "select_segments": ("select", ("dataset", "corpus")),
     "train_codec": ("fit_codec", ("codec",)),
     "encode_tokens": ("encode", ("codec",)),
     "pack_protos": ("pack", ("dataset", "codec")),
@@ -48,24 +48,41 @@ _ABSENT = object()
 _LONGEST = 60
 
 
+def told(
+    settings: Settings, dataset: str, corpus: str, shard: str, shards_of: Callable[[str], int]
+) -> tuple[int | None, *tuple[str, ...]]:
+    """What the key of a selection is told of manifests: shards of its dataset, where they matter, and speakers of its
+    shard who took their consent back."""
+    own = settings.datasets[dataset]
+    by_hours = own.subset is not None and own.subset.hours is not None
+    withdrawn = settings.corpora[corpus].consent.withdrawn
+    path = manifests.audio_path(MANIFESTS / corpus, shard)
+    shards = sum(map(shards_of, own.corpora)) if by_hours else None
+    return shards, *(manifests.speaking(path, withdrawn) if withdrawn else ())
+
+
 class PresentKeys:
     """The keys' texts that jobs would be recorded with now. recordings: in a corpus, as `recordings_told` has them."""
 
     def __init__(self, settings: Settings, recordings: Callable[[str], int] | None = None):
         self.settings = settings
         self._recordings = recordings or cache(lambda corpus: scan.read(MANIFESTS / corpus).recordings)
-        self._texts: dict[tuple[str, ...], str] = {}
+        self._shards = cache(lambda corpus: len(scan.read(MANIFESTS / corpus).shards))
+        self._texts: dict[tuple, str] = {}
 
     def of(self, rule: str, names: Mapping[str, str]) -> str | None:
         """The text of a rule's job; None where the rule declares no key."""
         if rule not in STAGES:
             return None
         stage, wanted = STAGES[rule]
-        call = (stage, *(names[name] for name in wanted))
+        call = (stage, *(names[name] for name in wanted), *(self._told_of_shard(names) if stage == "select" else ()))
         if call not in self._texts:
             found = getattr(stages, stage)(self.settings, *call[1:])
             self._texts[call] = found if isinstance(found, str) else found.text()
         return self._texts[call] + self._told(names["corpus"]) if stage == "select" else self._texts[call]
+
+    def _told_of_shard(self, names: Mapping[str, str]) -> tuple[int | None, *tuple[str, ...]]:
+        return told(self.settings, names["dataset"], names["corpus"], names.get("shard", ""), self._shards)
 
     def _told(self, corpus: str) -> str:
         """What `rules/dataset.smk` adds: above FEW_RECORDINGS all numbers are one."""
@@ -174,7 +191,7 @@ def _change(before: Any, now: Any) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        shown = ", ".join(f"{name}: {_value(v)}" for name, v in value.items() if v not in (None, False))
+        shown = ", ".join(f"{name}: {_value(v)}" for name, v in value.items() if v not in (None, False, {}))
         return _short(f"{{{shown}}}")
     if isinstance(value, list):
         return _short(f"[{', '.join(map(_value, value))}]")

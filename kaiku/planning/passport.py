@@ -121,9 +121,11 @@ def _decision(settings: Settings, place: Place, dataset: str) -> dict[str, Any]:
     facts = {m["measure"]: m["value"] for m in _measures(settings, place)}
     confidence = {t["asr"]: t["confidence"] for t in _transcripts(settings, place)}
     facts |= {"duration_s": row["duration_s"], "confidence": confidence.get(settings.datasets[dataset].asr)}
-    words = in_words(row["reason"], facts, settings.datasets[dataset].select)
+    own = settings.datasets[dataset].of(place.corpus)
+    words = in_words(row["reason"], facts, own.select, row["language"])
+    warned = [in_words(code, facts, own.warn, row["language"]) for code in row["warnings"].split(",") if code]
     shown = {name: row[name] for name in ("kept", "reason", "split", "text")}
-    return {"dataset": dataset, **shown, "words": words}
+    return {"dataset": dataset, **shown, "words": words, "warnings": warned}
 
 
 def _tokens(place: Place, codec: str) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def _measure(row: Section) -> str:
 
 def _decision(row: Section) -> str:
     if row["kept"]:
-        return f"{row['dataset']}: kept, {row['split']}: {row['text']}"
+        warned = f" (but {'; '.join(row['warnings'])})" if row["warnings"] else ""
+        return f"{row['dataset']}: kept, {row['split']}: {row['text']}{warned}"
     return f"{row['dataset']}: left out: {row['words']} ({row['reason']})"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from kaiku.errors import CorruptFile
 from kaiku.planning.clips import Clips
 from kaiku.planning.job import Job, Plan
 from kaiku.planning.stored import kept_keys, published
@@ -152,7 +153,7 @@ class Survey:
         path = Path(job.outputs[0])
         ahead = self.scratch / path
         tables.write_selection(ahead, frame)
-        before = tables.selection(path) if path.is_file() and path.stat().st_size else None
+        before = _selection(path)
         if before is not None and rows.read(path, SELECTION).equals(rows.read(ahead, SELECTION)):
             return Work(job, 0, len(frame), note="decides as before", stands=_themselves(job))
         return Work(job, len(frame), tally=_fates(before, frame), stands={job.outputs[0]: ahead})
@@ -227,6 +228,14 @@ def _is_published(artefact: Artefact, items: Sequence[Item]) -> bool:
     by_id = {item.id: item for item in items}
     table = rows.read(artefact.rows_path).to_pylist()
     return all({**row, **by_id[row["item"]].label(row)} == row for row in table)
+
+
+def _selection(path: Path) -> "pd.DataFrame | None":
+    """What was decided before; None where there is nothing, or nothing that can be read."""
+    try:
+        return tables.selection(path) if path.is_file() and path.stat().st_size else None
+    except CorruptFile:
+        return None  # of an earlier form: it is about to be made again
 
 
 def _fates(before: "pd.DataFrame | None", now: "pd.DataFrame") -> dict[str, int]:

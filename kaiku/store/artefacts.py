@@ -47,6 +47,7 @@ SELECTION = pa.schema(
         ("duration_s", _real),
         ("kept", pa.bool_()),
         ("reason", _text),  # code of the first thing that was against it; empty where it is kept
+        ("warnings", _text),  # codes of what is said against a clip that is kept, with commas between
         ("split", _text),
         ("text", _text),
         ("recording_s", _real),

@@ -6,7 +6,7 @@ line; tab, newline, carriage return and backslash inside a field are escaped wit
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -94,6 +94,13 @@ def read_audio(path: Path) -> list[AudioRow]:
 def read_text(path: Path) -> list[TextRow]:
     """Read a text manifest."""
     return _read(path, TEXT_COLUMNS, _text_row)
+
+
+def speaking(path: Path, speakers: Collection[str]) -> list[str]:
+    """Those of some speakers that an audio manifest holds recordings of, sorted; read in full only where one may be."""
+    content = path.read_bytes() if speakers and path.exists() else b""
+    named = [speaker for speaker in speakers if f"\t{_escape(speaker)}\t".encode() in content]
+    return sorted({row.speaker for row in read_audio(path)} & set(named)) if named else []
 
 
 def _audio_row(recording: str, path: str, digest: str, size: str, speaker: str, language: str, extras: str) -> AudioRow:

@@ -67,7 +67,7 @@ def jobs(settings: Settings) -> list[Job]:
     transcripts, measures = "data/transcripts/given/voices/000.parquet", "data/measures/voices/000.parquet"
     inputs = ["data/segments/voices/000.parquet", transcripts, measures]
     called = [word for pair in zip(("--segments", "--transcripts", "--measures"), inputs, strict=True) for word in pair]
-    called += ["--dataset", "all", "--recordings", "6", "--rows", SELECTION]
+    called += ["--dataset", "all", "--corpus", "voices", "--recordings", "6", "--rows", SELECTION]
     names = {"dataset": "all", "corpus": "voices", "shard": "000"}
     return [*found, job("select_segments", names, inputs, [SELECTION], called)]
 
