@@ -9,11 +9,13 @@ from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
 from kaiku.settings import AsrSettings, CodecSettings, RunSettings, Settings
-from kaiku.store import atomic, digest
+from kaiku.store import atomic, digest, statcache
 
 DECODER_FILE = "decoder.safetensors"
 """The half of a codec that no token depends on, in codecs of two halves, fitted or given."""
 IDENTITIES = Path("work/codecs")
+WEIGHTS = Path("work/weights")
+"""What was digested before: of gigabytes that every job of a stage depends on."""
 CODEC_FILES = ("encoder.safetensors", DECODER_FILE, "config.json", "metrics.json", "key.json")
 """What fitting a codec makes; key.json holds the key it was fitted under."""
 
@@ -62,6 +64,17 @@ def codec_identity(own: CodecSettings, folder: Path) -> Identity:
     identity = Identity(codec.digest, len(codec.codebook_sizes))
     atomic.write_json(cached, asdict(identity))
     return identity
+
+
+def weights_digest(folder: Path) -> str:
+    """Digest of a model's folder; its files are read once for these names, sizes, times and inodes."""
+    if not folder.is_dir():
+        raise KaikuError(f"{folder}, a model's folder, is not there", remedy="Fetch or pull it, or mend its path.")
+    seen = [str(folder.resolve()), statcache.signature(folder)]
+    cached = WEIGHTS / f"{digest.of_value(seen)}.json"
+    if not cached.exists():
+        atomic.write_json(cached, {"folder": str(folder), "digest": digest.of_tree(folder)})
+    return json.loads(cached.read_text())["digest"]
 
 
 def load_family(own: RunSettings) -> Family:

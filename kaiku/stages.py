@@ -13,6 +13,8 @@ from kaiku.strict import key_params
 
 READING = ("kaiku.audio.decode", "kaiku.audio.flac", "kaiku.audio.resample")
 """How a clip's samples are read, from the tar or from the raw file."""
+NORMALISING = "kaiku.text.normalise"
+"""How a transcript's raw text becomes its normalised one."""
 
 
 def scan(settings: Settings, corpus: str) -> StageKey:
@@ -37,12 +39,16 @@ def segment_mode(settings: Settings, corpus: str) -> str:
 
 
 def transcribe(settings: Settings, asr: str, weights: str = "") -> StageKey:
-    """Clips to texts; inputs of an item: its given texts and times, or the digest of its audio."""
+    """Clips to texts; inputs of an item: its given texts and times, or the digest of its audio.
+
+    Normalising is apart from hearing: an edited word of a language fills a column anew, and no clip is heard again.
+    """
     own = settings.asr[asr]
     options = plugin_settings("asr", own.kind, own.options, f"asr.{asr}.options")
     reading = READING if plugins.find("asr", own.kind).NEEDS == "audio" else ()
     modules = (plugins.module_name("asr", own.kind), *reading)
-    return StageKey("transcribe", key_params(options), modules, {"model": weights} if weights else {})
+    weights_of = {"model": weights} if weights else {}
+    return StageKey("transcribe", key_params(options), modules, weights_of, labelling=(NORMALISING,))
 
 
 def measure(settings: Settings, check: str) -> StageKey:
@@ -157,7 +163,7 @@ def computing_modules() -> list[str]:
 
     Layouts are none: what they find stands in manifests, which are written anew, where they differ, at every start.
     """
-    found = {*READING, *_SEGMENTATION, "kaiku.selection", "kaiku.packing", "kaiku.drawing"}
+    found = {*READING, *_SEGMENTATION, "kaiku.selection", "kaiku.packing", "kaiku.drawing", NORMALISING}
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
     found |= {"kaiku.report.report", "kaiku.package"}
     for kind in ("checks", "asr", "codecs", "families"):

@@ -7,19 +7,22 @@ python -m workflow_scripts.transcribe_segments --asr given --corpus otso --segme
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kaiku import devices, job, plugins, stages
 from kaiku.asr import SAMPLE_RATE, Spoken
 from kaiku.audio.resample import resample
-from kaiku.loading import asr_device
+from kaiku.loading import asr_device, weights_digest
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import artefacts, digest, items, manifests
 from kaiku.store.clips import ClipStore, audio_key
 from kaiku.store.items import Artefact, Compute, Counts, Item, Outcome
+from kaiku.text.language import as_tagged
+from kaiku.text.normalise import normalise
 from kaiku.text.overlap import Span
 from kaiku.workspace import before
 
@@ -40,14 +43,14 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
     folder = settings.base_root(own.model) if own.model else None
     clips = ClipStore(args.segments, args.audio, settings.corpus_root(args.corpus))
     texts = read_texts(args.texts) if module.NEEDS == "text" else {}
-    key = stages.transcribe(settings, args.asr, digest.of_tree(folder) if folder else "")
+    key = stages.transcribe(settings, args.asr, weights_digest(folder) if folder else "")
     clip_items = []
     for row in clips:
         clip = spoken(row, texts.get(row["recording"], ()))
         heard = digest.of_value(asdict(clip)["spans"]) if module.NEEDS == "text" else audio_key(row)
         times = [repr(row[name]) for name in ("start_s", "end_s", "recording_s")] if module.NEEDS == "text" else []
         item_key = key.item(heard, row["language"], *times)
-        clip_items.append(Item(row["clip"], item_key, (row, clip), lambda _, row=row: {"clip": row["clip"]}))
+        clip_items.append(Item(row["clip"], item_key, (row, clip), partial(label, row)))
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
         transcriber = load(settings, args.asr, folder)
@@ -55,6 +58,13 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
             yield item, items.attempt(lambda work: transcribe(transcriber, module.NEEDS, clips, *work), item.work)
 
     return artefacts.transcripts(args.rows, args.carry, before.of(args.rows)), clip_items, compute
+
+
+def label(clip: dict[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a transcript that follow from the clip's name and the raw text."""
+    raw = row.get("text_raw")
+    text = None if raw is None else normalise(raw, as_tagged(row["language"], clip["language"]))
+    return {"clip": clip["clip"], "text": text}
 
 
 def load(settings: Settings, asr: str, folder: Path | None) -> Any:

@@ -130,9 +130,31 @@ class Examination:
     # --- stages of items
 
     def _items(self, rule: str, modules: Sequence[str]) -> list[Comparison]:
-        shards = [StoredShard.open(self.programs[rule], self.settings, job, self.scratch) for job in self._drawn(rule)]
-        drawn = {module: self._draw_items(shards, module) for module in modules}
-        comparisons = {module: Comparison(rule) for module in modules}
+        jobs, comparisons = self._drawn(rule), {module: Comparison(rule) for module in modules}
+        shards = {id(job): StoredShard.open(self.programs[rule], self.settings, job, self.scratch) for job in jobs}
+        labelling = {name for key in stages.of(self.settings)[rule] for name in key.labelling} & set(modules)
+        for module in labelling:
+            self._labels(comparisons[module], [shards[id(job)] for job in jobs if _made_with_locked_code(job)])
+        self._outcomes({m: c for m, c in comparisons.items() if m not in labelling}, list(shards.values()))
+        for comparison in comparisons.values():
+            if not comparison.compared:
+                comparison.untried = "nothing here was made with the locked code"
+        return list(comparisons.values())
+
+    def _labels(self, comparison: Comparison, shards: Sequence["StoredShard"]) -> None:
+        """Fill the columns that follow from stored rows again; nothing is computed for it."""
+        drawn = [[(shard, item) for item in shard.published()] for shard in shards]
+        for shard, items in zip(shards, drawn, strict=True):
+            self._random(str(shard.artefact.rows_path)).shuffle(items)
+        for shard, item in _in_turn(drawn, self.sample):
+            with self.watch.watching():
+                found = shard.label_differences(item)
+            comparison.compared += 1
+            if found:
+                comparison.differing[f"{shard.artefact.rows_path} {item.id}"] = found
+
+    def _outcomes(self, comparisons: Mapping[str, Comparison], shards: Sequence["StoredShard"]) -> None:
+        drawn = {module: self._draw_items(shards, module) for module in comparisons}
         for shard in shards:
             picked = {item.key: item for of_module in drawn.values() for at, item in of_module if at is shard}
             with self.watch.watching():
@@ -142,10 +164,6 @@ class Examination:
                     comparisons[module].compared += 1
                     if results[item.key]:
                         comparisons[module].differing[f"{shard.artefact.rows_path} {item.id}"] = results[item.key]
-        for comparison in comparisons.values():
-            if not comparison.compared:
-                comparison.untried = "nothing here was made with the locked code"
-        return list(comparisons.values())
 
     def _draw_items(self, shards: Sequence["StoredShard"], module: str) -> list[tuple["StoredShard", Item]]:
         """Items whose key the module's edit changes, in turn one of each shard."""
@@ -209,7 +227,7 @@ def using(settings: Settings, module: str) -> Iterator[str]:
     for rule, keys in stages.of(settings).items():
         if rule in TRAINING_RULES and module in stages.READING:
             continue
-        if any(module in key.modules for key in keys):
+        if any(module in (*key.modules, *key.labelling) for key in keys):
             yield rule
 
 

@@ -21,7 +21,8 @@ from kaiku.store.spool import content
 class StoredShard:
     """A shard as it is stored: its program's view of it, and its stored rows by key.
 
-    args: of its program; items, compute: what the program would do, keys as they are under the locked code.
+    args: of its program; items, compute: what the program would do, keys as they are under the locked code; named: its
+    stored rows by item, for what their columns say beside what was computed.
     """
 
     program: ModuleType
@@ -31,6 +32,7 @@ class StoredShard:
     items: list[Item]
     compute: Compute
     stored: dict[str, list[dict[str, Any]]]
+    named: dict[str, list[dict[str, Any]]]
 
     @classmethod
     def open(cls, program: ModuleType, settings: Settings, job: Job, scratch: Path) -> "StoredShard":
@@ -41,11 +43,13 @@ class StoredShard:
         with code.as_locked():
             artefact, items, compute = program.shard(settings, args)
         stored: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        named: dict[str, list[dict[str, Any]]] = defaultdict(list)
         owners: dict[str, str] = {}
         for row in rows.read(artefact.rows_path, artefact.schema).to_pylist():
+            named[row["item"]].append(row)
             if row["status"] != rows.STATUS_FAILED and owners.setdefault(row["key"], row["item"]) == row["item"]:
                 stored[row["key"]].append(row)
-        return cls(program, settings, args, artefact, items, compute, stored)
+        return cls(program, settings, args, artefact, items, compute, stored, named)
 
     def affected(self, module: str) -> list[Item]:
         """Items stored under the key of the locked code whose key the edit of a module changes."""
@@ -54,6 +58,17 @@ class StoredShard:
         pairs = zip(self.items, edited, strict=True)
         found = {item.key: item for item, other in pairs if item.key != other.key and item.key in self.stored}
         return list(found.values())
+
+    def published(self) -> list[Item]:
+        """Items whose stored rows are those of their key."""
+        stood = {item: found[0] for item, found in self.named.items() if found[0]["status"] != rows.STATUS_FAILED}
+        return [item for item in self.items if item.id in stood and stood[item.id]["key"] == item.key]
+
+    def label_differences(self, item: Item) -> list[Difference]:
+        """How the columns that an item's label fills differ from what is stored of it."""
+        stored = self.named[item.id]
+        made = [{**row, **item.label(row)} for row in stored]
+        return differences.of_rows(f"{self.artefact.rows_path}, {item.id}", stored, made)
 
     def compute_again(self, picked: Mapping[str, Item]) -> Iterator[tuple[Item, Outcome]]:
         """Outcomes of some items with the code as it stands; models are loaded only if there are any."""

@@ -30,10 +30,12 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What is said in a clip: as given or recognised, normalised, and how sure that is (0..1, None: cannot be said)."""
+    """What is said in a clip, as given or recognised, and how sure that is (0..1, None: cannot be said).
+
+    No transcriber normalises: that is done where the table is written, so that an edited spelling makes nobody listen.
+    """
 
     text_raw: str
-    text: str
     confidence: float | None
     language: str
 

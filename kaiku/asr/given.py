@@ -4,7 +4,6 @@ from pathlib import Path
 
 from kaiku.asr import Spoken, Transcript
 from kaiku.strict import Strict
-from kaiku.text.normalise import normalise
 from kaiku.text.overlap import text_for, timed
 
 NEEDS = "text"
@@ -22,7 +21,7 @@ class Given:
         """The given text of a clip; where none falls into it, an empty text without confidence."""
         text, coverage = text_for(clip.start_s, clip.end_s, timed(clip.spans, clip.recording_s))
         confidence = coverage if text else None
-        return Transcript(text, normalise(text, clip.language), confidence, clip.language)
+        return Transcript(text, confidence, clip.language)
 
 
 def load(settings: Settings, folder: Path | None = None) -> Given:

@@ -9,7 +9,6 @@ from pydantic import Field
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
 from kaiku.errors import KaikuError
 from kaiku.strict import Strict, speed_only
-from kaiku.text.normalise import normalise
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -46,7 +45,7 @@ class Whisper:
                 f"audio {clip.audio.dtype} {list(clip.audio.shape)}", expected=f"float32 [samples] at {SAMPLE_RATE} Hz"
             )
         if not clip.audio.size:
-            return Transcript("", "", None, clip.language)
+            return Transcript("", None, clip.language)
         segments, heard = self.model.transcribe(
             clip.audio,
             language=self._language(clip.language),
@@ -62,7 +61,7 @@ class Whisper:
         )
         segments = list(segments)
         text = " ".join("".join(segment.text for segment in segments).split())
-        return Transcript(text, normalise(text, heard.language), _confidence(segments), heard.language)
+        return Transcript(text, _confidence(segments), heard.language)
 
     def _language(self, clip_language: str) -> str | None:
         """Whisper's code of the language spoken, None where it is to be heard."""

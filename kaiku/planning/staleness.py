@@ -1,7 +1,7 @@
 """What of a clip is stale now and why, and what its artefacts depend on: by the keys its rows hold."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,8 @@ from kaiku.planning.job import Past
 from kaiku.planning.keytext import PresentKeys, differences, parts
 from kaiku.planning.stored import published
 from kaiku.settings import Settings
+from kaiku.store import rows
+from kaiku.store.items import Item
 
 Recorded = Callable[[str], Past | None]
 """What is on record of the job that made an output."""
@@ -111,7 +113,8 @@ def _why(
     settings: Settings, place: Place, artefact: Artefact, program: ModuleType, recorded: Recorded, now: str
 ) -> Iterator[str]:
     stood = published(artefact.rows_path)
-    wanted = _wanted(settings, artefact, program)
+    items = _wanted(settings, artefact, program)
+    wanted = {name: item.key for name, item in items.items()}
     mine = [item for item in stood.keys if _is_of(item, place, artefact.rule)]
     stale = [item for item in mine if wanted.get(item) != stood.keys[item]]
     absent = [item for item in wanted if _is_of(item, place, artefact.rule) and item not in stood.keys]
@@ -121,13 +124,21 @@ def _why(
         yield from _of_check(known, stale + absent) if artefact.rule == "measure_segments" else known
         if not known:
             yield _input_words(artefact.rule)
+    elif known and _are_named_otherwise(artefact, items, mine):
+        yield from known
     yield from (f"failed: {stood.failed[item]}" for item in mine if item in stood.failed)
 
 
-def _wanted(settings: Settings, artefact: Artefact, program: ModuleType) -> dict[str, str]:
+def _are_named_otherwise(artefact: Artefact, items: Mapping[str, Item], mine: Sequence[str]) -> bool:
+    """Whether columns that follow from the clip's rows, and enter no key, would be filled otherwise now."""
+    found = [row for row in rows.read(artefact.rows_path).to_pylist() if row["item"] in mine]
+    return any({**row, **items[row["item"]].label(row)} != row for row in found)
+
+
+def _wanted(settings: Settings, artefact: Artefact, program: ModuleType) -> dict[str, Item]:
     args: argparse.Namespace = program.parser().parse_args(artefact.arguments)
     _, items, _ = program.shard(settings, args)
-    return {item.id: item.key for item in items}
+    return {item.id: item for item in items}
 
 
 def _is_of(item: str, place: Place, rule: str) -> bool:

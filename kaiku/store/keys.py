@@ -12,16 +12,21 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class StageKey:
-    """Everything but an item's own inputs that a stage's result depends on."""
+    """Everything but an item's own inputs that a stage's result depends on.
+
+    labelling: modules that only fill columns which `Item.label` gives. Their edit makes tables anew and
+    computes no item.
+    """
 
     stage: str
     params: dict[str, Any]
     modules: tuple[str, ...]
     weights: dict[str, str] = field(default_factory=dict)
+    labelling: tuple[str, ...] = ()
 
     def text(self) -> str:
         """The one canonical string that a rule declares as `params: key`, readable for `plan`."""
-        return digest.canonical(self._value())
+        return digest.canonical(self._value(*self.labelling))
 
     def item(self, *inputs: str) -> str:
         """Key of one item by the digests of its inputs."""
@@ -29,15 +34,16 @@ class StageKey:
 
     @cached_property
     def _digest(self) -> str:
-        return digest.of_bytes(self.text().encode())
+        return digest.of_value(self._value())
 
-    def _value(self) -> dict[str, Any]:
-        libraries = sorted({name for module in self.modules for name in code.libraries(module)})
+    def _value(self, *more: str) -> dict[str, Any]:
+        modules = (*self.modules, *more)
+        libraries = sorted({name for module in modules for name in code.libraries(module)})
         return {
             "format": FORMAT,
             "stage": self.stage,
             "params": self.params,
-            "code": {module: code.code_version(module) for module in self.modules},
+            "code": {module: code.code_version(module) for module in modules},
             "libraries": {name: code.library_version(name) for name in libraries},
             "weights": self.weights,
         }

@@ -41,6 +41,11 @@ def data_of(tag: str) -> Mapping | None:
     return data
 
 
+def as_tagged(heard: str, tag: str) -> str:
+    """The language that was heard, as the expected tag has it where that is a variant of it: pt, pt-PT -> pt-PT."""
+    return tag if re.split("[-_]", tag)[0].lower() == re.split("[-_]", heard)[0].lower() else heard
+
+
 def _over(base: Mapping, changes: Mapping) -> dict:
     """The base with the changes in it; tables are merged, everything else is replaced."""
     merged = dict(base)

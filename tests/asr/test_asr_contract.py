@@ -11,7 +11,6 @@ import pytest
 import kaiku.asr
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
 from kaiku.strict import Strict
-from kaiku.text.normalise import normalise
 from kaiku.text.overlap import Span
 
 NAMES = [m.name for m in pkgutil.iter_modules(kaiku.asr.__path__) if not m.name.startswith("_")]
@@ -44,7 +43,6 @@ def test_a_clip_has_a_text(loaded):
     _, _, transcriber = loaded
     said = transcriber.transcribe(clip(3))
     assert isinstance(said, Transcript) and said.text_raw and said.language == "fi"
-    assert said.text == normalise(said.text_raw, "fi")
     assert isinstance(said.confidence, float) and 0 < said.confidence <= 1
 
 

@@ -64,3 +64,14 @@ def test_code_libraries_and_format_enter(monkeypatch):
 def test_a_parameter_that_is_no_number_is_refused():
     with pytest.raises(ValueError):
         StageKey("s", {"x": float("nan")}, ()).text()
+
+
+def test_labelling_code_makes_tables_stale_and_no_item():
+    from kaiku import stages
+    from kaiku.settings import load
+
+    key = stages.transcribe(load({"system": "x"}), "given")
+    assert key.labelling == ("kaiku.text.normalise",)
+    bare = replace(key, labelling=())
+    assert "kaiku.text.normalise" in key.text() and key.text() != bare.text()
+    assert key.item("a") == bare.item("a")
