@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kaiku import plugins, stages
+from kaiku.adoption import Geometry
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
@@ -16,16 +17,23 @@ DECODER_FILE = "decoder.safetensors"
 IDENTITIES = Path("work/codecs")
 WEIGHTS = Path("work/weights")
 """What was digested before: of gigabytes that every job of a stage depends on."""
+FORMAT = 2
+"""Goes up when identities are remembered differently."""
 CODEC_FILES = ("encoder.safetensors", DECODER_FILE, "config.json", "metrics.json", "key.json")
 """What fitting a codec makes; key.json holds the key it was fitted under."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What keys and containers need of a codec without loading its model."""
+    """What keys, containers and given tokens need of a codec without loading its model."""
 
     digest: str
-    codebooks: int
+    geometry: Geometry
+
+    @property
+    def codebooks(self) -> int:
+        """Codes in a frame."""
+        return len(self.geometry.codebook_sizes)
 
 
 def load_codec(own: CodecSettings, folder: Path) -> Codec:
@@ -54,16 +62,17 @@ def on_cpu(own: CodecSettings) -> CodecSettings:
 
 
 def codec_identity(own: CodecSettings, folder: Path) -> Identity:
-    """A codec's digest and number of codebooks; the model is loaded once for files of these sizes and times."""
+    """A codec's digest and the form of its tokens; the model is loaded once for files of these sizes and times."""
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     seen = [[p.relative_to(folder).as_posix(), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
-    cached = IDENTITIES / f"{digest.of_value([own.kind, own.options, str(folder.resolve()), seen])}.json"
+    cached = IDENTITIES / f"{digest.of_value([FORMAT, own.kind, own.options, str(folder.resolve()), seen])}.json"
     if cached.exists():
-        return Identity(**json.loads(cached.read_text()))
+        known = json.loads(cached.read_text())
+        return Identity(known["digest"], Geometry(tuple(known["codebook_sizes"]), known["hop"], known["sample_rate"]))
     codec = load_codec(on_cpu(own), folder)
-    identity = Identity(codec.digest, len(codec.codebook_sizes))
-    atomic.write_json(cached, asdict(identity))
-    return identity
+    geometry = Geometry(tuple(codec.codebook_sizes), codec.hop, codec.sample_rate)
+    atomic.write_json(cached, {"digest": codec.digest, **asdict(geometry)})
+    return Identity(codec.digest, geometry)
 
 
 def weights_digest(folder: Path) -> str:

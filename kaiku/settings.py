@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from kaiku import plugins
+from kaiku.adoption import GivenTokens
 from kaiku.audio.segmentation import SegmentSettings
 from kaiku.complaints import NAME_PATTERN, complaints
 from kaiku.errors import SettingsError
@@ -35,6 +36,9 @@ class CorpusSettings(Strict):
     licence: str = Field(description="Licence of the recordings; travels with every model that heard them.")
     source: Source | None = Field(None, description="Where to fetch the folder from when it is absent.")
     shards: int | None = Field(None, ge=1, le=4096, description="Jobs per stage; pinned at the first scan by size.")
+    tokens: GivenTokens | None = Field(
+        None, description="Tokens that stand beside the recordings, which are then taken instead of encoding."
+    )
     segment: SegmentSettings = Field(default_factory=SegmentSettings, description="How recordings become clips.")
     consent: ConsentSettings = Field(default_factory=ConsentSettings, description="Who of it may be heard.")
     max_failed: float = Field(
@@ -156,6 +160,9 @@ class Settings(Strict):
             for corpus in dataset.corpora:
                 _known(corpus, self.corpora, f"datasets.{name}.corpora", "corpora")
             _known(dataset.asr, self.asr, f"datasets.{name}.asr", "asr")
+        for name, corpus in self.corpora.items():
+            if corpus.tokens:
+                _known(corpus.tokens.codec, self.codecs, f"corpora.{name}.tokens.codec", "codecs")
         for name, codec in self.codecs.items():
             if codec.dataset:
                 _known(codec.dataset, self.datasets, f"codecs.{name}.dataset", "datasets")
@@ -225,8 +232,15 @@ def layout_settings(settings: Settings, corpus: str) -> Any:
 
 
 def _check_plugins(settings: Settings) -> None:
-    for name in settings.corpora:
+    for name, own in settings.corpora.items():
         layout_settings(settings, name)
+        is_whole = {"identity": True, "vad": False, "auto": plugins.find("layouts", own.layout).PRECUT}
+        if own.tokens and not is_whole[own.segment.mode]:
+            raise SettingsError(
+                f"corpora.{name}.tokens: its recordings are cut into clips, and these tokens are of whole recordings",
+                expected="segment.mode: identity, or a layout of clips that are cut already",
+                remedy="Take `tokens:` out, or set the mode.",
+            )
     for name, options in settings.checks.items():
         plugin_settings("checks", name, options, f"checks.{name}")
     for name, asr in settings.asr.items():

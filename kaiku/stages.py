@@ -80,6 +80,23 @@ def encode(settings: Settings, codec: str, weights: str = "") -> StageKey:
     return StageKey("encode", params, (encoder, *READING), {"codec": weights} if weights else {})
 
 
+def adopt(settings: Settings, corpus: str) -> StageKey:
+    """Tokens that came with a corpus to tokens of its codec; inputs of an item: digests of its audio and of its file.
+
+    Neither code nor weights of the codec count: what was given is not theirs to change.
+    """
+    return StageKey("adopt", {}, ("kaiku.adoption",))
+
+
+def encode_shard(settings: Settings, codec: str, corpus: str) -> StageKey:
+    """What a job that encodes declares: the codec's key, and how tokens of it that a corpus brought are taken."""
+    key, tokens = encode(settings, codec), settings.corpora[corpus].tokens
+    if tokens is None or tokens.codec != codec:
+        return key
+    params = {**key.params, "tokens": key_params(tokens)}
+    return StageKey(key.stage, params, (*key.modules, *adopt(settings, corpus).modules))
+
+
 def select(settings: Settings, dataset: str, corpus: str, shards: int | None = None, *withdrawn: str) -> StageKey:
     """Segments, transcripts and measures to decisions about one corpus' clips.
 
@@ -146,7 +163,10 @@ def of(settings: Settings) -> dict[str, list[StageKey]]:
         "transcribe_segments": [transcribe(settings, asr) for asr in sorted({own.asr for own in datasets.values()})],
         "measure_segments": [measure(settings, check) for check in sorted(settings.checks)],
         "train_codec": [fit_codec(settings, codec) for codec in codecs if settings.codecs[codec].dataset],
-        "encode_tokens": [encode(settings, codec) for codec in codecs],
+        "encode_tokens": [
+            *(encode(settings, codec) for codec in codecs),
+            *(adopt(settings, c) for c in corpora if (given := settings.corpora[c].tokens) and given.codec in codecs),
+        ],
         "select_segments": [select(settings, name, corpus) for name, own in datasets.items() for corpus in own.corpora],
         "pack_protos": [pack(settings, own.dataset, own.codec) for own in runs.values()],
         "train_model": [train(settings, run) for run in runs],
@@ -163,7 +183,7 @@ def computing_modules() -> list[str]:
 
     Layouts are none: what they find stands in manifests, which are written anew, where they differ, at every start.
     """
-    found = {*READING, *_SEGMENTATION, "kaiku.selection", "kaiku.packing", "kaiku.drawing", NORMALISING}
+    found = {*READING, *_SEGMENTATION, "kaiku.adoption", "kaiku.selection", "kaiku.packing", "kaiku.drawing", NORMALISING}
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
     found |= {"kaiku.report.report", "kaiku.package"}
     for kind in ("checks", "asr", "codecs", "families"):

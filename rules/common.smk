@@ -83,6 +83,12 @@ def codec_weights(codec):
     return [path for path in base_files(own.base) if Path(path).name != DECODER_FILE]
 
 
+def given_tokens(codec, corpus, shard):
+    """The manifest of a shard's tokens that came with its corpus, where they are this codec's; else nothing."""
+    given = SETTINGS.corpora[corpus].tokens
+    return f"data/manifests/{corpus}/{shard}.tokens.tsv" if given and given.codec == codec else []
+
+
 def codec_whole(codec):
     """All of a codec: what speaking with it depends on."""
     own = SETTINGS.codecs[codec]

@@ -13,7 +13,7 @@ for unfetched in WORKSPACE.unfetched:
             expand(
                 f"data/manifests/{unfetched}/{{shard}}.{{kind}}.tsv",
                 shard=WORKSPACE.shards(unfetched),
-                kind=["audio", "text"],
+                kind=["audio", "text", *(["tokens"] if SETTINGS.corpora[unfetched].tokens else [])],
             ),
         log:
             f"logs/fetch_corpus/{unfetched}.log",

@@ -36,11 +36,12 @@ rule train_codec:
 
 
 rule encode_tokens:
-    """Encode every clip of a shard, selected or not, so that thresholds never touch tokens."""
+    """Encode every clip of a shard, selected or not, so that thresholds never touch tokens; adopt what was given."""
     input:
         segments="data/segments/{corpus}/{shard}.parquet",
         audio="data/segments/{corpus}/{shard}.tar",
         codec=lambda w: codec_weights(w.codec),
+        given=lambda w: given_tokens(w.codec, w.corpus, w.shard),
     output:
         rows="data/tokens/{codec}/{corpus}/{shard}.parquet",
         codes="data/tokens/{codec}/{corpus}/{shard}.npy",
@@ -54,13 +55,14 @@ rule encode_tokens:
         mem_mb=3000,
         gpu=lambda w: gpus(codec_device(SETTINGS.codecs[w.codec])),
     params:
-        key=lambda w: key("encode", w.codec),
+        key=lambda w: key("encode_shard", w.codec, w.corpus),
         weights=lambda w, input: codec_folder(SETTINGS, w.codec),
     shell:
         program(
             "encode_tokens",
             "--codec {wildcards.codec} --corpus {wildcards.corpus} --weights {params.weights:q}"
-            " --segments {input.segments:q} --audio {input.audio:q} --codes {output.codes:q} --rows {output.rows:q}"
+            " --segments {input.segments:q} --audio {input.audio:q} --given {input.given:q}"
+            " --codes {output.codes:q} --rows {output.rows:q}"
             " --carry work/carry/encode/{wildcards.codec}/{wildcards.corpus}/{wildcards.shard}",
         )
 

@@ -19,7 +19,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "measure_segments": ("measures", ()),
     "select_segments": ("select", ("dataset", "corpus")),
     "train_codec": ("fit_codec", ("codec",)),
-    "encode_tokens": ("encode", ("codec",)),
+    "encode_tokens": ("encode_shard", ("codec", "corpus")),
     "pack_protos": ("pack", ("dataset", "codec")),
     "train_model": ("train", ("run",)),
     "merge_model": ("merge", ("run",)),
@@ -155,7 +155,7 @@ def _differing(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, A
     """Dotted path, value before and value now of everything that differs."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):
-            where = f"{path}.{name}" if path and name not in ("dataset", "follow_data") else name
+            where = f"{path}.{name}" if path and name not in ("dataset", "follow_data", "tokens") else name
             yield from _differing(old.get(name, _ABSENT), new.get(name, _ABSENT), where)
     elif old != new:
         yield path, old, new

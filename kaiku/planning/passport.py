@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from kaiku import plugins
+from kaiku import plugins, stages
 from kaiku.errors import CorruptFile
 from kaiku.planning.finding import MANIFESTS, Place, clips_of
 from kaiku.planning.verdicts import in_words
 from kaiku.progress import log
 from kaiku.settings import Settings
 from kaiku.store import digest, manifests, rows
+from kaiku.store.clips import audio_key
 from kaiku.store.manifests import AudioRow
 from kaiku.store.protos import clean_text, read_protos
 
@@ -28,7 +29,7 @@ def passport(settings: Settings, place: Place) -> dict[str, Any]:
     segment = cut[0]
     length_s = segment["end_s"] - segment["start_s"]
     tokens = [
-        {**_tokens(place, codec), "seconds": length_s}
+        {**_tokens(settings, place, codec, segment), "seconds": length_s}
         for codec in settings.codecs
         if _exists(DATA / "tokens" / codec, place)
     ]
@@ -128,12 +129,24 @@ def _decision(settings: Settings, place: Place, dataset: str) -> dict[str, Any]:
     return {"dataset": dataset, **shown, "words": words, "warnings": warned}
 
 
-def _tokens(place: Place, codec: str) -> dict[str, Any]:
+def _tokens(settings: Settings, place: Place, codec: str, segment: Row) -> dict[str, Any]:
     row = _rows(DATA / "tokens" / codec / place.corpus, place, "clip")[0]
     shown = {name: row[name] for name in ("status", "error", "first", "frames")}
     path = DATA / "tokens" / codec / place.corpus / f"{place.shard}.npy"
     codes = np.load(path, mmap_mode="r") if path.exists() else None
-    return {"codec": codec, **shown, "codebooks": None if codes is None else int(codes.shape[1])}
+    return {"codec": codec, **shown, "codebooks": None if codes is None else int(codes.shape[1])} | {
+        "adopted_from": _given_file(settings, place, segment, row["key"])
+    }
+
+
+def _given_file(settings: Settings, place: Place, segment: Row, key: str) -> str | None:
+    """The file that came with the corpus of which tokens with this key were made; None where they were encoded."""
+    path = manifests.tokens_path(MANIFESTS / place.corpus, place.shard)
+    for given in manifests.read_tokens(path) if path.exists() else ():
+        if given.recording == place.recording:
+            made_of_it = stages.adopt(settings, place.corpus).item(audio_key(segment), given.digest)
+            return str(settings.corpus_root(place.corpus) / given.path) if made_of_it == key else None
+    return None
 
 
 def _packs(settings: Settings, place: Place, segment: Row, decisions: list, tokens: list) -> Iterator[dict[str, Any]]:

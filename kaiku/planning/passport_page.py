@@ -91,7 +91,8 @@ def _tokens(row: Section) -> str:
     if row["status"] == "failed":
         return f"{row['codec']}: failed: {row['error']}"
     rows = f"rows {row['first']} to {row['first'] + row['frames']}"
-    return f"{row['codec']}: {rows}: {row['frames']} frames of {row['codebooks']} codes for {row['seconds']:.3f} s"
+    what = f"{row['codec']}: {rows}: {row['frames']} frames of {row['codebooks']} codes for {row['seconds']:.3f} s"
+    return what + (f", adopted from {row['adopted_from']}" if row["adopted_from"] else "")
 
 
 def _pack(row: Section) -> str:

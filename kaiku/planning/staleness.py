@@ -95,6 +95,8 @@ def artefacts(settings: Settings, place: Place) -> Iterator[Artefact]:
         rows_path = Path(f"data/tokens/{codec}/{corpus}/{shard}.parquet")
         own = ("--codec", codec, "--weights", str(codec_folder(settings, codec)), "--rows", str(rows_path))
         codes = ("--codes", str(rows_path.with_suffix(".npy")))
+        if (given := settings.corpora[corpus].tokens) and given.codec == codec:
+            codes += ("--given", f"data/manifests/{corpus}/{shard}.tokens.tsv")
         carry = f"work/carry/encode/{codec}/{corpus}/{shard}"
         yield Artefact("encode_tokens", {**names, "codec": codec}, rows_path, (*clips, *own, *codes, "--carry", carry))
 
@@ -173,5 +175,5 @@ def _input_words(rule: str) -> str:
     return {
         "segment_recordings": "the recording was edited, or is gone",
         "transcribe_segments": "its given text was edited, or what the transcriber hears",
-        "encode_tokens": "its audio or the codec's weights changed",
+        "encode_tokens": "its audio, tokens that were given with it, or the codec's weights changed",
     }.get(rule, "its audio changed")

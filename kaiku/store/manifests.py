@@ -1,16 +1,17 @@
 """Manifests: what a corpus holds, shard by shard, as text that git can merge; rewritten only where it changed.
 
-Audio and text stand apart, so that an edited transcript touches no audio stage. Fields are tab-separated under a header
-line; tab, newline, carriage return and backslash inside a field are escaped with a backslash.
+Audio, text and given tokens stand apart, so that an edited transcript touches no audio stage. Fields are tab-separated
+under a header line; tab, newline, carriage return and backslash inside a field are escaped with a backslash.
 """
 
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from kaiku.adoption import Form
 from kaiku.errors import CorruptFile
 from kaiku.store import atomic
 
@@ -26,6 +27,7 @@ _RESCAN = "Delete the file; the next run scans the corpus again."
 
 AUDIO_COLUMNS = ("recording", "path", "digest", "bytes", "speaker", "language", "extras")
 TEXT_COLUMNS = ("recording", "start_s", "end_s", "text")
+TOKENS_COLUMNS = ("recording", "path", "digest", "made_of", "edited", "form")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,21 @@ class TextRow:
     text: str
 
 
+@dataclass(frozen=True)
+class TokensRow:
+    """Tokens that stand beside a recording: their file and its digest, and what it holds.
+
+    made_of: digest of the recording beside which these very tokens were first seen; edited: it is another one now.
+    """
+
+    recording: str
+    path: str
+    digest: str
+    made_of: str
+    edited: bool
+    form: Form
+
+
 def audio_path(folder: Path, shard: str) -> Path:
     """Where a shard's audio manifest stands."""
     return folder / f"{shard}.audio.tsv"
@@ -59,6 +76,11 @@ def audio_path(folder: Path, shard: str) -> Path:
 def text_path(folder: Path, shard: str) -> Path:
     """Where a shard's text manifest stands."""
     return folder / f"{shard}.text.tsv"
+
+
+def tokens_path(folder: Path, shard: str) -> Path:
+    """Where a shard's manifest of given tokens stands, in a corpus that has any."""
+    return folder / f"{shard}.tokens.tsv"
 
 
 def keep(manifest: Path, carry: Path) -> None:
@@ -86,6 +108,15 @@ def write_text(path: Path, rows: Iterable[TextRow]) -> bool:
     return _write(path, TEXT_COLUMNS, lines)
 
 
+def write_tokens(path: Path, rows: Iterable[TokensRow]) -> bool:
+    """Write a manifest of given tokens if it differs; True if written."""
+    lines = (
+        (r.recording, r.path, r.digest, r.made_of, "edited" if r.edited else "", json.dumps(asdict(r.form)))
+        for r in rows
+    )
+    return _write(path, TOKENS_COLUMNS, lines)
+
+
 def read_audio(path: Path) -> list[AudioRow]:
     """Read an audio manifest."""
     return _read(path, AUDIO_COLUMNS, _audio_row)
@@ -103,12 +134,23 @@ def speaking(path: Path, speakers: Collection[str]) -> list[str]:
     return sorted({row.speaker for row in read_audio(path)} & set(named)) if named else []
 
 
+def read_tokens(path: Path) -> list[TokensRow]:
+    """Read a manifest of given tokens."""
+    return _read(path, TOKENS_COLUMNS, _tokens_row)
+
+
 def _audio_row(recording: str, path: str, digest: str, size: str, speaker: str, language: str, extras: str) -> AudioRow:
     return AudioRow(recording, path, digest, int(size), speaker, language, json.loads(extras))
 
 
 def _text_row(recording: str, start: str, end: str, text: str) -> TextRow:
     return TextRow(recording, float(start) if start else None, float(end) if end else None, text)
+
+
+def _tokens_row(recording: str, path: str, digest: str, made_of: str, edited: str, form: str) -> TokensRow:
+    values = json.loads(form)
+    told = Form(**{**values, "shape": tuple(values["shape"]), "highest": tuple(values["highest"])})
+    return TokensRow(recording, path, digest, made_of, bool(edited), told)
 
 
 def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> bool:
@@ -135,7 +177,7 @@ def _read(path: Path, columns: Sequence[str], row: Callable[..., T]) -> list[T]:
             )
         try:
             rows.append(row(*map(_unescape, fields)))
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise CorruptFile(
                 f"{path}, line {number}: {line!r}", expected=", ".join(columns), remedy=_RESCAN
             ) from error

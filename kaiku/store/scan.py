@@ -18,7 +18,7 @@ from typing import Any
 from kaiku.errors import KaikuError
 from kaiku.layouts import Problem, Recording
 from kaiku.progress import log, track
-from kaiku.store import atomic, code, digest, manifests, statcache
+from kaiku.store import atomic, code, digest, given_tokens, manifests, statcache
 from kaiku.store.manifests import AudioRow, TextRow
 from kaiku.store.shards import shard_name, shard_of, shards_for
 
@@ -48,26 +48,31 @@ def scan(
     *,
     shards: int | None = None,
     how: str = "",
+    tokens: str = "",
 ) -> Scanned:
     """Bring the manifests in `folder` up to date with the recordings under `root`.
 
     discover(files, read): the layout's, yielding Recording and Problem. how: all that discover's result depends on
     beside the files; where it is given, a corpus of which nothing changed costs its walk alone. cache: the stat
     cache's file, disposable. shards: number wanted at the first scan; pinned in `folder/corpus.json` from then on.
+    tokens: suffix of files with tokens beside the recordings; empty: none are looked for.
     """
-    walked = _walk(root) if root.is_dir() else {}
-    summary = _Summary(cache.with_suffix(".seen"), f"{how} {code.code_digest(__name__)}", walked, folder)
+    walked = walk(root) if root.is_dir() else {}
+    made_by = f"{how} {tokens} {code.code_digest(__name__)}"
+    summary = _Summary(cache.with_suffix(".seen"), made_by, walked, folder)
     if how and (seen := summary.recall()):
         return seen
     with _without_collector():
-        scanned = _scan(root, folder, cache, discover, walked, shards)
+        scanned = _scan(root, folder, cache, discover, walked, shards, tokens)
     if not scanned.frozen:
         summary.remember(scanned)
     return scanned
 
 
-def _scan(root: Path, folder: Path, cache: Path, discover: Callable, walked: dict, shards: int | None) -> Scanned:
-    files, misnamed = _split_by_name(walked)
+def _scan(
+    root: Path, folder: Path, cache: Path, discover: Callable, walked: dict, shards: int | None, tokens: str
+) -> Scanned:
+    files, misnamed = split_by_name(walked)
     pinned = pinned_shards(folder)
     if not files and pinned:
         log(f"{root} is {'empty' if root.is_dir() else 'absent'}: its manifests stay as they are")
@@ -88,6 +93,8 @@ def _scan(root: Path, folder: Path, cache: Path, discover: Callable, walked: dic
     digests = reader.digests([r.path for r in recordings])
     count = pinned or shards or shards_for(sum(_decoded_bytes(r.path, files) for r in recordings))
     _write(folder, recordings, digests, files, count)
+    if tokens:
+        given_tokens.write(folder, given_tokens.find(folder, digests, recordings, files, reader.parsed, tokens), count)
     _write_problems(folder, problems)
     _pin(folder, count)
     reader.save()
@@ -144,6 +151,8 @@ def spread(folder: Path, shards: int, target: Path) -> None:
     for span in sorted(spans, key=lambda span: span.recording):  # stable: those of a recording keep their order
         texts[shard_of(span.recording, shards)].append(span)
     _write_shards(target, audio, texts, shards)
+    if tokens := given_tokens.read_all(folder):
+        given_tokens.write(target, tokens, shards)
     _pin(target, shards)
 
 
@@ -190,7 +199,7 @@ def pinned_shards(folder: Path) -> int | None:
     return value["shards"]
 
 
-def _walk(root: Path) -> dict[str, Signature]:
+def walk(root: Path) -> dict[str, Signature]:
     """Every file under the root but hidden ones: relative path -> (size, mtime, ctime, inode)."""
     found: dict[str, Signature] = {}
     waiting: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
@@ -213,7 +222,7 @@ def _walk(root: Path) -> dict[str, Signature]:
     return dict(sorted(found.items()))
 
 
-def _split_by_name(files: dict[str, Signature]) -> tuple[dict[str, Signature], list[Problem]]:
+def split_by_name(files: dict[str, Signature]) -> tuple[dict[str, Signature], list[Problem]]:
     """Files whose names are text, and a Problem for each whose name is not UTF-8."""
     kept, problems = {}, []
     for name, signature in files.items():

@@ -71,6 +71,11 @@ def _of_corpus(settings: Settings, corpus: str, shards: Sequence[str]) -> Iterat
             yield f"{corpus}: texts of {len(changed)} shards changed"
         elif count := sum(corpora.texts_since_kept(*pair) for pair in changed):
             yield f"{corpus}: {count} text{'' if count == 1 else 's'} changed"
+    if given := settings.corpora[corpus].tokens:
+        carry = Path("work/carry/encode") / given.codec / corpus
+        changed = list(_changed((manifests.tokens_path(folder, shard), carry / shard) for shard in known))
+        if changed:
+            yield f"{corpus}: given tokens of {len(changed)} shard{'' if len(changed) == 1 else 's'} changed"
 
 
 def _changed(shards: Iterable[tuple[Path, Path]]) -> Iterator[tuple[Path, Path]]:

@@ -101,6 +101,7 @@ def scan_corpus(settings: Settings, corpus: str, *, shards: int | None = None) -
         partial(_discover, discover, layout_settings(settings, corpus)),
         shards=shards or own.shards,
         how=stages.scan(settings, corpus).text(),
+        tokens=own.tokens.suffix if own.tokens else "",
     )
 
 

@@ -133,7 +133,9 @@ def test_a_job_has_the_keys_that_its_rule_declared(path):
     called += [
         ("select_segments", {"dataset": name, "corpus": own.corpora[0]}) for name, own in settings.datasets.items()
     ]
-    called += [("encode_tokens", {"codec": name}) for name in settings.codecs]
+    called += [
+        ("encode_tokens", {"codec": name, "corpus": corpus}) for name in settings.codecs for corpus in settings.corpora
+    ]
     called += [(rule, {"run": name}) for name in settings.runs for rule in ("train_model", "merge_model")]
     for rule, names in called:
         assert keys[0].of(rule, names) == keys[1].of(rule, names), (rule, names)
