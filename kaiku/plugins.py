@@ -14,7 +14,7 @@ from types import ModuleType
 
 from kaiku.errors import SettingsError
 
-KINDS = ("layouts", "checks", "asr", "codecs", "families", "metrics", "channels")
+KINDS = ("layouts", "checks", "asr", "codecs", "families", "metrics", "channels", "exports")
 USER_PACKAGE = "kaiku_plugins"
 
 

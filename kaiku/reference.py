@@ -23,7 +23,13 @@ ROOT = Path(__file__).parent.parent
 SCHEMA = Path("config/schema.json")
 PAGE = Path("docs/configuration.md")
 
-SECTIONS = {"layouts": "CorpusSettings", "asr": "AsrSettings", "codecs": "CodecSettings", "families": "RunSettings"}
+SECTIONS = {
+    "layouts": "CorpusSettings",
+    "asr": "AsrSettings",
+    "codecs": "CodecSettings",
+    "families": "RunSettings",
+    "exports": "ExportSettings",
+}
 """The settings class in which `options` of a kind of plug-in stand."""
 
 TITLES = {
@@ -32,6 +38,7 @@ TITLES = {
     "checks": ("Checks", "a key of `checks`", "`checks.{check}`"),
     "codecs": ("Codecs", "`codecs.{name}.kind`", "`codecs.{name}.options`"),
     "families": ("Families", "`runs.{name}.family`", "`runs.{name}.options`"),
+    "exports": ("Exports", "`exports.{name}.format`", "`exports.{name}.options`"),
 }
 
 EXPONENT = r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"

@@ -10,6 +10,7 @@ from kaiku.adoption import GivenTokens
 from kaiku.audio.segmentation import SegmentSettings
 from kaiku.complaints import NAME_PATTERN, complaints
 from kaiku.errors import SettingsError
+from kaiku.export_settings import ExportSettings
 from kaiku.fetch.source import Source
 from kaiku.selection import ConsentSettings, DatasetSettings
 from kaiku.strict import Strict, speed_only
@@ -21,7 +22,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 DEFAULT_CHECKS = ("duration", "level", "clipping", "speech", "hum")
 
-NAMED_BY = {"layouts": "layout", "asr": "kind", "codecs": "kind", "families": "family"}
+NAMED_BY = {"layouts": "layout", "asr": "kind", "codecs": "kind", "families": "family", "exports": "format"}
 """The setting beside `options` that names a plug-in of a kind; a check is named by its key."""
 
 
@@ -141,6 +142,9 @@ class Settings(Strict):
     codecs: dict[Name, CodecSettings] = Field(default_factory=dict, description="What turns clips into tokens.")
     bases: dict[Name, BaseSettings] = Field(default_factory=dict, description="Base models that others have made.")
     runs: dict[Name, RunSettings] = Field(default_factory=dict, description="Trainings; each becomes a model.")
+    exports: dict[Name, ExportSettings] = Field(
+        default_factory=dict, description="Datasets in forms that others read; each becomes dist/exports/{name}."
+    )
     threads: Annotated[int, Field(ge=1)] = speed_only(2, description="Threads of a training or fitting job.")
     device: Literal["auto", "cpu", "cuda"] = speed_only("auto", description="Where models run.")
     price: PriceSettings | None = speed_only(None, description="What the machine costs; `make plan` counts with it.")
@@ -177,6 +181,10 @@ class Settings(Strict):
             if run.base:
                 _known(run.base, {**self.bases, **self.runs}, f"runs.{name}.base", "bases or runs")
             self.lineage(name)
+        for name, export in self.exports.items():
+            _known(export.dataset, self.datasets, f"exports.{name}.dataset", "datasets")
+            if export.codec:
+                _known(export.codec, self.codecs, f"exports.{name}.codec", "codecs")
         return self
 
     def lineage(self, run: str) -> list[str]:
@@ -253,7 +261,26 @@ def _check_plugins(settings: Settings) -> None:
             )
     for name, run in settings.runs.items():
         plugin_settings("families", run.family, run.options, f"runs.{name}.options")
+    for name in settings.exports:
+        _check_export(settings, name)
     _check_measures(settings)
+
+
+def _check_export(settings: Settings, name: str) -> None:
+    own = settings.exports[name]
+    plugin_settings("exports", own.format, own.options, f"exports.{name}.options")
+    module = plugins.find("exports", own.format)
+    if module.NEEDS_TEXT and not settings.datasets[own.dataset].require_text:
+        raise SettingsError(
+            f"exports.{name}: {own.format} needs a text for each clip, and dataset {own.dataset} takes clips without",
+            remedy=f"Set datasets.{own.dataset}.require_text to true, or export another dataset.",
+        )
+    if own.codec and not module.TAKES_TOKENS:
+        able = [other for other in plugins.known("exports") if plugins.find("exports", other).TAKES_TOKENS]
+        raise SettingsError(
+            f"exports.{name}.codec: {own.format} holds no tokens",
+            remedy=f"Take the line out, or choose a format that does: {', '.join(able)}.",
+        )
 
 
 def _check_measures(settings: Settings) -> None:

@@ -153,6 +153,14 @@ def package(settings: Settings, run: str) -> StageKey:
     return StageKey("package", {"lineage": settings.lineage(run)}, ("kaiku.package",))
 
 
+def export(settings: Settings, name: str, inputs: dict[str, str] | None = None) -> StageKey:
+    """A dataset in a form that others read; inputs: a digest of all that stands in it."""
+    own = settings.exports[name]
+    options = key_params(plugin_settings("exports", own.format, own.options, f"exports.{name}.options"))
+    modules = (plugins.module_name("exports", own.format), "kaiku.exports._licences", *READING)
+    return StageKey("export", {**key_params(own), "options": options}, modules, inputs or {})
+
+
 def of(settings: Settings) -> dict[str, list[StageKey]]:
     """The keys of everything that a configuration asks for, by the rule that makes it; inputs are left out."""
     datasets, runs = settings.datasets, settings.runs
@@ -175,6 +183,7 @@ def of(settings: Settings) -> dict[str, list[StageKey]]:
         "evaluate_model": [evaluate(settings, run) for run in runs],
         "write_report": [report(settings, run) for run in runs],
         "package_model": [package(settings, run) for run, own in runs.items() if own.package],
+        "export_dataset": [export(settings, name) for name in settings.exports],
     }
 
 
@@ -185,8 +194,8 @@ def computing_modules() -> list[str]:
     """
     found = {*READING, *_SEGMENTATION, "kaiku.adoption", "kaiku.selection", "kaiku.packing", "kaiku.drawing", NORMALISING}
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
-    found |= {"kaiku.report.report", "kaiku.package"}
-    for kind in ("checks", "asr", "codecs", "families"):
+    found |= {"kaiku.report.report", "kaiku.package", "kaiku.exports._licences"}
+    for kind in ("checks", "asr", "codecs", "families", "exports"):
         for name, module in plugins.known(kind).items():
             if module.startswith("kaiku."):
                 found.add(module)

@@ -23,6 +23,7 @@ wildcard_constraints:
     dataset="[a-z0-9-]+",
     codec="[a-z0-9-]+",
     run="[a-z0-9-]+",
+    export="[a-z0-9-]+",
 
 
 def program(name, arguments):
@@ -62,6 +63,17 @@ def packs_of(run, split):
     pattern = "data/protos/{dataset}/{codec}/{split}/{corpus}-{shard}.protos"
     corpora = SETTINGS.datasets[own.dataset].corpora
     return shards_of(pattern, corpora, dataset=own.dataset, codec=own.codec, split=split)
+
+
+def export_inputs(export):
+    """All that an export is made of, beside its selections: clips, texts, and tokens where it names a codec."""
+    own = SETTINGS.exports[export]
+    dataset = SETTINGS.datasets[own.dataset]
+    patterns = ["data/segments/{corpus}/{shard}.parquet", "data/segments/{corpus}/{shard}.tar"]
+    patterns += [f"data/transcripts/{dataset.asr}/{{corpus}}/{{shard}}.parquet"]
+    if own.codec:
+        patterns += [f"data/tokens/{own.codec}/{{corpus}}/{{shard}}.{kind}" for kind in ("parquet", "npy")]
+    return [path for pattern in patterns for path in shards_of(pattern, dataset.corpora)]
 
 
 def codec_data(codec):

@@ -30,6 +30,7 @@ ASKED = (
     "merge_model",
     "synthesize_samples",
     "evaluate_model",
+    "export_dataset",
 )
 """Rules whose programs can tell what they would compute."""
 

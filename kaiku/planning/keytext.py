@@ -27,6 +27,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "evaluate_model": ("evaluate", ("run",)),
     "write_report": ("report", ("run",)),
     "package_model": ("package", ("run",)),
+    "export_dataset": ("export", ("export",)),
 }
 """By rule: the function of `kaiku.stages` whose text it declares as its key, and what it is called with."""
 
@@ -38,10 +39,11 @@ _SUBJECTS = {
     "fit_codec": "codec {codec}: options",
     "encode": "codec {codec}: options",
     "pack": "dataset {dataset}",
+    "export": "export {export}",
 }
 """Whose settings a stage's parameters are, and under which of its settings they stand; else those of a run."""
 
-_PLUGINS = {"check": "checks", "codec": "codecs", "asr": "asr", "run": "families"}
+_PLUGINS = {"check": "checks", "codec": "codecs", "asr": "asr", "run": "families", "export": "exports"}
 """Whose code a kind of plug-in is."""
 
 _ABSENT = object()

@@ -24,15 +24,16 @@ Build = Callable[[Mapping[str, Path]], None]
 
 @dataclass(frozen=True)
 class Result:
-    """A stage's files or folders (name -> path) and the key they have, as a job of it would find or make them."""
+    """A stage's files or folders (name -> path) and their key, as a job of it would find or make them; see `run`."""
 
     carry: Path
     key: str
     outputs: Mapping[str, Path]
+    keep: int = KEPT
 
     def make(self, build: Build) -> Counts:
         """Publish them; see `run`."""
-        return run(self.carry, self.key, self.outputs, build)
+        return run(self.carry, self.key, self.outputs, build, self.keep)
 
     def kept(self) -> dict[str, Path] | None:
         """Where each stands in the carry folder under its key, not verified; None where `make` would build."""
@@ -42,10 +43,11 @@ class Result:
         return found if whole else None
 
 
-def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build) -> Counts:
+def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build, keep: int = KEPT) -> Counts:
     """Publish the stage's files or folders, building them only if no intact result stands under `key`.
 
     outputs: name -> path. build: gets the same names with paths in a work folder and must create every one of them.
+    keep: results kept for the stage, this one among them.
     """
     with owning(carry) as owner:
         _remove_unfinished(carry)
@@ -64,7 +66,7 @@ def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build) -> Cou
             atomic.sweep(target)
             _publish(result / "files" / name, target)
         os.utime(result)
-        _forget_oldest(carry)
+        _forget_oldest(carry, keep)
         return Counts(reused=1) if found else Counts(computed=1)
 
 
@@ -102,7 +104,7 @@ def _publish(source: Path, target: Path) -> None:
                 atomic.link(path, building / path.relative_to(source))
 
 
-def _forget_oldest(carry: Path) -> None:
+def _forget_oldest(carry: Path, keep: int) -> None:
     results = sorted((p for p in carry.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime_ns, reverse=True)
-    for old in results[KEPT:]:
+    for old in results[keep:]:
         shutil.rmtree(old)

@@ -36,6 +36,7 @@ OUTPUTS = {
     "evaluate_model": "results/{run}/metrics.json",
     "write_report": "results/{run}/report.html",
     "package_model": "dist/{run}.tar.gz",
+    "export_dataset": "dist/exports/{export}",
 }
 """One output of each rule's jobs: its record stands for all of them."""
 
@@ -140,7 +141,7 @@ def _key_in(told: str) -> str | None:
 
 def _is_configured(settings: Settings, names: Mapping[str, str]) -> bool:
     known = {"corpus": settings.corpora, "dataset": settings.datasets, "run": settings.runs}
-    known |= {"codec": settings.codecs, "asr": settings.asr}
+    known |= {"codec": settings.codecs, "asr": settings.asr, "export": settings.exports}
     return all(names[what] in known[what] for what in names.keys() & known.keys())
 
 
