@@ -104,7 +104,8 @@ def select(settings: Settings, dataset: str, corpus: str, shards: int | None = N
     """
     own = key_params(settings.datasets[dataset].of(corpus))
     params = {name: own[name] for name in DECIDES} | {"withdrawn": list(withdrawn)}
-    return StageKey("select", params | ({"shards": shards} if shards else {}), ("kaiku.selection",))
+    modules = ("kaiku.selection", "kaiku.review.decisions")
+    return StageKey("select", params | ({"shards": shards} if shards else {}), modules)
 
 
 def pack(settings: Settings, dataset: str, codec: str) -> StageKey:
@@ -192,7 +193,7 @@ def computing_modules() -> list[str]:
 
     Layouts are none: what they find stands in manifests, which are written anew, where they differ, at every start.
     """
-    found = {*READING, *_SEGMENTATION, "kaiku.adoption", "kaiku.selection", "kaiku.packing", "kaiku.drawing", NORMALISING}
+    found = {*READING, *_SEGMENTATION, "kaiku.adoption", "kaiku.selection", "kaiku.review.decisions", "kaiku.packing", "kaiku.drawing", NORMALISING}
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
     found |= {"kaiku.report.report", "kaiku.package", "kaiku.exports._licences"}
     for kind in ("checks", "asr", "codecs", "families", "exports"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from kaiku import stages
 from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder, codec_device, codec_folder
 from kaiku.planning import keytext
+from kaiku.review.files import path_of as review_path
 from kaiku.selection import FEW_RECORDINGS
 from kaiku.workspace.start import start
 
@@ -44,6 +45,16 @@ def shards_of(pattern, corpora, **names):
 def measures_of(dataset, corpus, shard):
     """All that is measured of a shard's clips for a dataset."""
     return [f"data/measures/{corpus}/{shard}.parquet"]
+
+
+def decisions_of(corpus, shard):
+    """What people decided of a shard's clips, where they did."""
+    return [str(path) for path in [review_path(corpus, shard)] if path.exists()]
+
+
+def manifest_if(wanted, corpus, shard):
+    """A shard's recordings, where something is said about them."""
+    return [f"data/manifests/{corpus}/{shard}.audio.tsv"] if wanted else []
 
 
 def selections_of(dataset):

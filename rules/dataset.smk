@@ -1,6 +1,6 @@
 """From facts to decisions: which clips a dataset takes.
 
-Needs: segments, transcripts, measures.
+Needs: segments, transcripts, measures; data/review, where somebody listened, and the recordings that is about.
 Makes: data/selection, with a reason for every clip that is left out. A changed threshold runs this and what follows.
 """
 
@@ -11,6 +11,8 @@ rule select_segments:
         segments="data/segments/{corpus}/{shard}.parquet",
         transcripts=lambda w: f"data/transcripts/{SETTINGS.datasets[w.dataset].asr}/{w.corpus}/{w.shard}.parquet",
         measures=lambda w: measures_of(w.dataset, w.corpus, w.shard),
+        decisions=lambda w: decisions_of(w.corpus, w.shard),
+        manifest=lambda w: manifest_if(decisions_of(w.corpus, w.shard), w.corpus, w.shard),
     output:
         rows="data/selection/{dataset}/{corpus}/{shard}.parquet",
     log:
@@ -29,6 +31,6 @@ rule select_segments:
         program(
             "select_segments",
             "--dataset {wildcards.dataset} --corpus {wildcards.corpus} --segments {input.segments:q}"
-            " --transcripts {input.transcripts:q} --measures {input.measures:q} --recordings {params.recordings}"
-            " {params.shards} --rows {output.rows:q}",
+            " --transcripts {input.transcripts:q} --measures {input.measures:q} --decisions {input.decisions:q}"
+            " --manifest {input.manifest:q} --recordings {params.recordings} {params.shards} --rows {output.rows:q}",
         )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from kaiku import job, plugins
 from kaiku.progress import log
+from kaiku.review import decisions as review
+from kaiku.review import files
 from kaiku.selection import account, decide, widened
 from kaiku.settings import Settings
 from kaiku.store import tables
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
 def program(args: argparse.Namespace) -> Counts:
     """Select from one shard."""
-    frame = decisions(job.read_settings(args.settings), args)
-    tables.write_selection(args.rows, frame)
+    settings = job.read_settings(args.settings)
+    for _ in files.until_steady(args.decisions):
+        frame = decisions(settings, args)
+        tables.write_selection(args.rows, frame)
     sums = account(frame)
     log(f"{sums['kept']['clips']} of {sums['source']['clips']} clips kept; dropped: {_counted(sums['dropped'])}")
     if sums["warned"]:
@@ -39,14 +43,21 @@ def _counted(parts: dict[str, dict]) -> str:
 def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
     """What becomes of each of the shard's clips."""
     fields = {field for check in settings.checks for field in plugins.find("checks", check).FIELDS}
-    return decide(
-        tables.segments(args.segments),
+    segments = tables.segments(args.segments)
+    measures = widened(tables.measures(*args.measures), fields)
+    return review.select(
+        lambda texts, own: decide(
+            segments,
+            texts,
+            measures,
+            own,
+            recordings_total=args.recordings,
+            withdrawn=settings.corpora[args.corpus].consent.withdrawn,
+            shards=args.shards,
+        ),
         tables.transcripts(args.transcripts),
-        widened(tables.measures(*args.measures), fields),
         settings.datasets[args.dataset].of(args.corpus),
-        recordings_total=args.recordings,
-        withdrawn=settings.corpora[args.corpus].consent.withdrawn,
-        shards=args.shards,
+        files.review_of(args.decisions, args.manifest, tables.times(segments)),
     )
 
 
@@ -60,6 +71,8 @@ def parser() -> argparse.ArgumentParser:
     for name in ("--segments", "--transcripts", "--rows"):
         made.add_argument(name, type=Path, required=True)
     made.add_argument("--measures", type=Path, nargs="+", required=True, help="of the shard, whatever measured them")
+    made.add_argument("--decisions", type=Path, nargs="*", default=[], help="of people who listened, if any did")
+    made.add_argument("--manifest", type=Path, nargs="*", default=[], help="the recordings that those are about")
     return made
 
 

@@ -51,6 +51,7 @@ SELECTION = pa.schema(
         ("split", _text),
         ("text", _text),
         ("recording_s", _real),
+        ("review", _text),  # verdict of somebody who listened: keep, reject, text, or empty
     ]
 )
 """One row per segments row of the shard: sums balance from source seconds to kept seconds."""

@@ -99,13 +99,13 @@ def write_audio(path: Path, rows: Iterable[AudioRow]) -> bool:
         (r.recording, r.path, r.digest, str(r.bytes), r.speaker, r.language, json.dumps(r.extras, sort_keys=True))
         for r in rows
     )
-    return _write(path, AUDIO_COLUMNS, lines)
+    return write_table(path, AUDIO_COLUMNS, lines)
 
 
 def write_text(path: Path, rows: Iterable[TextRow]) -> bool:
     """Write a text manifest if it differs; True if written."""
     lines = ((r.recording, _number(r.start_s), _number(r.end_s), r.text) for r in rows)
-    return _write(path, TEXT_COLUMNS, lines)
+    return write_table(path, TEXT_COLUMNS, lines)
 
 
 def write_tokens(path: Path, rows: Iterable[TokensRow]) -> bool:
@@ -114,17 +114,23 @@ def write_tokens(path: Path, rows: Iterable[TokensRow]) -> bool:
         (r.recording, r.path, r.digest, r.made_of, "edited" if r.edited else "", json.dumps(asdict(r.form)))
         for r in rows
     )
-    return _write(path, TOKENS_COLUMNS, lines)
+    return write_table(path, TOKENS_COLUMNS, lines)
 
 
 def read_audio(path: Path) -> list[AudioRow]:
     """Read an audio manifest."""
-    return _read(path, AUDIO_COLUMNS, _audio_row)
+    return read_table(path, AUDIO_COLUMNS, _audio_row)
 
 
 def read_text(path: Path) -> list[TextRow]:
     """Read a text manifest."""
-    return _read(path, TEXT_COLUMNS, _text_row)
+    return read_table(path, TEXT_COLUMNS, _text_row)
+
+
+def read_digests(path: Path) -> dict[str, str]:
+    """Digest of each recording of an audio manifest, in a fraction of the time that all of it takes."""
+    fields = [line.split("\t", 3) for line in path.read_text(encoding="utf-8").split("\n")[1:] if line]
+    return {_unescape(recording): digest for recording, _, digest, _ in fields}
 
 
 def speaking(path: Path, speakers: Collection[str]) -> list[str]:
@@ -136,7 +142,7 @@ def speaking(path: Path, speakers: Collection[str]) -> list[str]:
 
 def read_tokens(path: Path) -> list[TokensRow]:
     """Read a manifest of given tokens."""
-    return _read(path, TOKENS_COLUMNS, _tokens_row)
+    return read_table(path, TOKENS_COLUMNS, _tokens_row)
 
 
 def _audio_row(recording: str, path: str, digest: str, size: str, speaker: str, language: str, extras: str) -> AudioRow:
@@ -153,34 +159,32 @@ def _tokens_row(recording: str, path: str, digest: str, made_of: str, edited: st
     return TokensRow(recording, path, digest, made_of, bool(edited), told)
 
 
-def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> bool:
+def write_table(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> bool:
+    """Write lines of fields under a header, escaped, if the file differs; True if written."""
     texts = ["\t".join(columns)]
     texts += ["\t".join(_escape(field) for field in line) for line in lines]
     return atomic.write_text_if_changed(path, "\n".join(texts) + "\n")
 
 
-def _read(path: Path, columns: Sequence[str], row: Callable[..., T]) -> list[T]:
+def read_table(path: Path, columns: Sequence[str], row: Callable[..., T], *, remedy: str = _RESCAN) -> list[T]:
+    """The lines of a file that `write_table` wrote, each as row(*fields). remedy: what to do about one that is none."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
-        raise CorruptFile(f"{path}: not UTF-8 ({error})", remedy=_RESCAN) from error
+        raise CorruptFile(f"{path}: not UTF-8 ({error})", remedy=remedy) from error
     if lines[0].split("\t") != list(columns):
-        raise CorruptFile(f"{path}: header {lines[0]!r}", expected="\\t".join(columns), remedy=_RESCAN)
+        raise CorruptFile(f"{path}: header {lines[0]!r}", expected="\\t".join(columns), remedy=remedy)
     rows = []
     for number, line in enumerate(lines[1:], start=2):
         if not line:
             continue
         fields = line.split("\t")
         if len(fields) != len(columns):
-            raise CorruptFile(
-                f"{path}, line {number}: {len(fields)} fields", expected=f"{len(columns)}", remedy=_RESCAN
-            )
+            raise CorruptFile(f"{path}, line {number}: {len(fields)} fields", expected=f"{len(columns)}", remedy=remedy)
         try:
             rows.append(row(*map(_unescape, fields)))
         except (KeyError, TypeError, ValueError) as error:
-            raise CorruptFile(
-                f"{path}, line {number}: {line!r}", expected=", ".join(columns), remedy=_RESCAN
-            ) from error
+            raise CorruptFile(f"{path}, line {number}: {line!r}", expected=", ".join(columns), remedy=remedy) from error
     return rows
 
 

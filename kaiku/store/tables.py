@@ -1,5 +1,6 @@
 """Artefacts as data frames, for stages that look at whole tables."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,12 @@ def segments(path: Path) -> "pd.DataFrame":
     return rows.read(path, SEGMENTS).to_pandas()
 
 
+def times(segments: "pd.DataFrame") -> Iterator[tuple[str, str, float, float]]:
+    """(clip, recording, start_s, end_s) of each clip."""
+    clips = segments[segments["status"] == rows.STATUS_OK]
+    return zip(*(clips[name] for name in ("clip", "recording", "start_s", "end_s")))
+
+
 def transcripts(path: Path) -> "pd.DataFrame":
     """A shard's transcripts."""
     return rows.read(path, TRANSCRIPTS).to_pandas()
@@ -28,7 +35,8 @@ def measures(*paths: Path) -> "pd.DataFrame":
 
 
 def write_selection(path: Path, frame: "pd.DataFrame") -> None:
-    """Write a shard's decisions."""
+    """Write a shard's decisions; without a column `review`, nobody reviewed them."""
+    frame = frame if "review" in frame else frame.assign(review="")
     rows.write(path, pa.Table.from_pandas(frame, schema=SELECTION, preserve_index=False))
 
 

@@ -1,9 +1,9 @@
 """Two people's snapshots merged: entry by entry, where git would see conflicts in neighbouring lines.
 
-git calls `merge` as the driver that .gitattributes names for dvc.yaml, dvc.lock and manifests. An entry of dvc.lock is
-a shard of a stage, or a whole artefact: files that one job wrote together stay together. Where both changed an entry,
-ours stands at first, told aloud, because git merges in memory and shows the driver no other file; once the merge
-stands on disk, `choose` takes theirs where only theirs was made from what the merge came to.
+git calls `merge` as the driver that .gitattributes names for dvc.yaml, dvc.lock, manifests and decisions of a review.
+An entry of dvc.lock is a shard of a stage, or a whole artefact: files that one job wrote together stay together. Where
+both changed an entry, ours stands at first, told aloud, because git merges in memory and shows the driver no other
+file; once the merge stands on disk, `choose` takes theirs where only theirs was made from what the merge came to.
 """
 
 import subprocess
@@ -21,6 +21,8 @@ from kaiku.workspace.dvc_files import Content, Out
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+TABLES = MANIFESTS, REVIEW = "data/manifests/", "data/review/"
+"""Folders of text files in git, one line an entry."""
 Unit = tuple[str, str, str]
 """What one job wrote into an out: stage, out, and the shard's name, or "" where the out is one artefact."""
 Units = dict[Unit, dict[str, Content]]
@@ -41,6 +43,8 @@ def merge(name: str, base: str, ours: str, theirs: str) -> Merged:
         return _merge_locks(base, ours, theirs)
     if kind == dvc_files.YAML.name:
         return _merge_yamls(base, ours, theirs)
+    if REVIEW in name:
+        return _merge_decisions(base, ours, theirs)
     return _merge_manifests(base, ours, theirs)
 
 
@@ -84,7 +88,7 @@ def resolve_unmerged(workspace: Path) -> dict[str, list[str]]:
     listed = _git(workspace, "ls-files", "--unmerged", "-z").split("\0")
     names = sorted({line.partition("\t")[2] for line in listed if line})
     found = {}
-    for name in (n for n in names if n in ("dvc.yaml", "dvc.lock") or n.startswith("data/manifests/")):
+    for name in (n for n in names if n in ("dvc.yaml", "dvc.lock") or n.startswith(TABLES)):
         sides = [_git(workspace, "show", f":{stage}:./{name}", missing="") for stage in (1, 2, 3)]
         merged = merge(name, *sides)
         (workspace / name).write_text(merged.text, encoding="utf-8")
@@ -111,6 +115,13 @@ def _merge_manifests(base: str, ours: str, theirs: str) -> Merged:
     head = (ours or theirs).partition("\n")[0]
     lines = [line for own in merged.values() for line in own]
     return Merged("\n".join([head, *lines]) + "\n", conflicts)
+
+
+def _merge_decisions(base: str, ours: str, theirs: str) -> Merged:
+    """All that either side decided; what one side took away, as by a rename, is gone. The latest of a clip counts."""
+    was, own, other = (set(text.split("\n")[1:]) for text in (base, ours, theirs))
+    lines = sorted(((own | other) - (was - own) - (was - other)) - {""})
+    return Merged("\n".join([(ours or theirs).partition("\n")[0], *lines]) + "\n", [])
 
 
 def _recordings(text: str) -> dict[str, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from kaiku import plugins, stages
 from kaiku import settings as configuration
 from kaiku.errors import KaikuError
 from kaiku.loading import CODEC_FILES, codec_folder, is_fitted
+from kaiku.review import files as review
 from kaiku.settings import CorpusSettings, Settings, layout_settings
 from kaiku.store import atomic, scan
 from kaiku.store.scan import Scanned
@@ -132,6 +133,8 @@ def _start(config: dict[str, Any], main_process: bool) -> Workspace:
         _say(settings, scanned, unfetched)
     fitted = fitted_codecs(settings)
     if ledger:
+        for corpus in scanned:
+            _say_settled(corpus, review.settle(corpus))
         _say_verdicts(_reconcile(ledger, settings, fitted))
         for line in changes.lines(settings, scanned):
             print(f"  {line}", file=sys.stderr)
@@ -201,6 +204,14 @@ def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[st
                 f"  {name}: {found.problems} files or rows have problems: {MANIFESTS / name}/problems.tsv",
                 file=sys.stderr,
             )
+
+
+def _say_settled(corpus: str, settled: review.Settled) -> None:
+    if settled.moved:
+        print(f"  {corpus}: {settled.moved} decisions of the review went with renamed recordings", file=sys.stderr)
+    if settled.homeless:
+        gone = f"{settled.homeless} decisions of the review are about recordings that are not here as they were"
+        print(f"  {corpus}: {gone}; `make review` lists them", file=sys.stderr)
 
 
 def _say_verdicts(verdicts: Verdicts) -> None:

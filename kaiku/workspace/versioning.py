@@ -28,11 +28,13 @@ GIT_LINES = {
         "dvc.yaml merge=kaiku",
         "dvc.lock merge=kaiku",
         "data/manifests/**/*.tsv merge=kaiku",
+        "data/review/**/*.tsv merge=kaiku",
     ),
     ".gitignore": (
         ".snakemake/",
         "/data/*",
         "!/data/manifests/",
+        "!/data/review/",
         "!/data/raw/",
         "/data/raw/*",
         "!/data/raw/*.dvc",
@@ -44,7 +46,7 @@ GIT_LINES = {
     ),
     ".dvcignore": (".*.part", ".snakemake", ".snakemake_timestamp", "/work", "/logs"),
 }
-IN_GIT = ("config", "data/manifests", "kaiku.lock", "dvc.yaml", "dvc.lock", *GIT_LINES, ".dvc")
+IN_GIT = ("config", "data/manifests", "data/review", "kaiku.lock", "dvc.yaml", "dvc.lock", *GIT_LINES, ".dvc")
 
 
 @dataclass(frozen=True)
