@@ -4,6 +4,7 @@ The same weights and the same arithmetic as the model that the `silero-vad` dist
 twice as fast on a CPU: convolutions over four positions are too small for a runtime's convolution kernels.
 """
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,68 +42,101 @@ class Network:
         # Of two positions, padded by one on either side, the first tap sees padding only.
         self._conv3, self._bias3 = _taps(w["encoder.2.weight"][:, :, 1:]), w["encoder.2.bias"]  # [2 * 64, 64]
         self._conv4, self._bias4 = _taps(w["encoder.3.weight"][:, :, 1:2]), w["encoder.3.bias"]  # [64, 128]
-        # ONNX has the gates in the order input, output, forget, cell. Here it is input, forget, output, cell, and
+        # ONNX has the gates in the order input, output, forget, cell. Here it is output, input, forget, cell, and
         # sigmoid(x) = (1 + tanh(x / 2)) / 2, so that one tanh does all four.
-        order = np.concatenate([np.arange(128), np.arange(256, 384), np.arange(128, 256), np.arange(384, 512)])
+        order = np.concatenate([np.arange(128, 256), np.arange(128), np.arange(256, 384), np.arange(384, 512)])
         scale = np.where(np.arange(512) < 384, np.float32(0.5), np.float32(1))
         self._in = np.ascontiguousarray(into[order].T * scale)  # [128, 512]
         self._recurrent = np.ascontiguousarray(recurrent[order].T * scale)  # [128, 512]
         self._gate_bias = (bias[:512] + bias[512:])[order] * scale
         self._out, self._out_bias = w["output.weight"][0, :, 0], w["output.bias"][0]
+        self._rooms = threading.local()
 
     def __call__(self, frames: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """float32 [n, CONTEXT + FRAME] -> probabilities of speech float32 [n], and the state after them."""
-        gates = self._encode(frames) @ self._in + self._gate_bias  # [n, 512]
+        gates = self._encode(frames) @ self._in  # [n, 512]
+        gates += self._gate_bias
         hidden, state = self._remember(gates, state)
         logits = np.maximum(hidden, 0) @ self._out + self._out_bias
         return 1 / (1 + np.exp(-logits)), state
 
     def _encode(self, frames: np.ndarray) -> np.ndarray:
-        """float32 [n, CONTEXT + FRAME] -> features [n, 128]."""
+        """float32 [n, CONTEXT + FRAME] -> features [n, 128], valid until the next call."""
         n = len(frames)
-        mirrored = np.concatenate([frames, frames[:, -2 : -2 - CONTEXT : -1]], axis=1)  # [n, 640]
-        windows = np.lib.stride_tricks.sliding_window_view(mirrored, _WINDOW, axis=1)[:, ::_HOP]  # [n, 4, 256]
-        spectrum = windows.reshape(n * _POSITIONS, _WINDOW) @ self._stft
+        room = self._room(n)
+        room.mirrored[:, : CONTEXT + FRAME] = frames
+        room.mirrored[:, CONTEXT + FRAME :] = frames[:, -2 : -2 - CONTEXT : -1]
+        np.copyto(room.windows, room.of_mirrored)
+        spectrum = np.matmul(room.windows.reshape(-1, _WINDOW), self._stft, out=room.spectrum)
         np.square(spectrum, out=spectrum)
-        power = spectrum[:, :_BINS] + spectrum[:, _BINS:]
-        padded = np.zeros((n, _POSITIONS + 2, _BINS), np.float32)
-        padded[:, 1:-1] = np.sqrt(power, out=power).reshape(n, _POSITIONS, _BINS)
-        x = _relu(_windows(padded, _POSITIONS, step=1) @ self._conv1 + self._bias1)  # [4n, 128]
-        padded = np.zeros((n, _POSITIONS + 1, WIDTH), np.float32)
-        padded[:, 1:] = x.reshape(n, _POSITIONS, WIDTH)
-        x = _windows(padded, 2, step=2)  # [2n, 3 * 128]
-        x = _relu(x @ self._conv2 + self._bias2)  # [2n, 64]
-        x = _relu(x.reshape(n, -1) @ self._conv3 + self._bias3)  # [n, 64]
-        return _relu(x @ self._conv4 + self._bias4)
+        parts = spectrum.reshape(n, _POSITIONS, 2 * _BINS)
+        power = np.add(parts[:, :, :_BINS], parts[:, :, _BINS:], out=room.padded1[:, 1:-1])
+        np.sqrt(power, out=power)
+        np.copyto(room.taps1, room.of_padded1)
+        x = np.matmul(room.taps1.reshape(n * _POSITIONS, -1), self._conv1, out=room.features1)
+        x += self._bias1
+        np.maximum(x.reshape(n, _POSITIONS, WIDTH), 0, out=room.padded2[:, 1:])
+        np.copyto(room.taps2, room.of_padded2)
+        x = _relu(np.matmul(room.taps2.reshape(2 * n, -1), self._conv2, out=room.features2), self._bias2)
+        x = _relu(np.matmul(x.reshape(n, -1), self._conv3, out=room.features3), self._bias3)
+        return _relu(np.matmul(x, self._conv4, out=room.features4), self._bias4)
+
+    def _room(self, n: int) -> "_Room":
+        """This thread's room for n frames; nearly all calls have the same n."""
+        room = getattr(self._rooms, "latest", None)
+        if room is None or len(room.mirrored) != n:
+            room = self._rooms.latest = _Room(n)
+        return room
 
     def _remember(self, gates: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """One LSTM layer over the frames: gate inputs [n, 512] -> hidden states [n, 128]."""
         hidden = np.empty((len(gates), WIDTH), np.float32)
-        h, c = state.hidden, state.cell.copy()
-        z, open_cell = np.empty(4 * WIDTH, np.float32), np.empty(WIDTH, np.float32)
-        sigmoids, admit, forget, output, candidate = z[:384], z[:128], z[128:256], z[256:384], z[384:]
-        half = np.float32(0.5)
+        # Side by side: gates of output, input and forgetting, candidate, cell; so that one product does two of them.
+        row = np.empty(5 * WIDTH, np.float32)
+        z, sigmoids, output, candidate, c = row[:512], row[:384], row[:128], row[384:512], row[512:]
+        weights, weighted = row[128:384], row[384:]
+        products, open_cell, half = np.empty(2 * WIDTH, np.float32), np.empty(WIDTH, np.float32), np.float32(0.5)
+        admitted, kept = products[:WIDTH], products[WIDTH:]
+        dot, add, multiply, tanh = np.dot, np.add, np.multiply, np.tanh  # looked up once: ten calls a frame count
+        h = state.hidden
+        c[:] = state.cell
         for gate, out in zip(gates, hidden):
-            np.dot(h, self._recurrent, out=z)
-            z += gate
-            np.tanh(z, out=z)
-            sigmoids *= half
-            sigmoids += half
-            c *= forget
-            candidate *= admit
-            c += candidate
-            np.tanh(c, out=open_cell)
-            np.multiply(output, open_cell, out=out)
+            dot(h, self._recurrent, z)
+            add(z, gate, z)
+            tanh(z, z)
+            multiply(sigmoids, half, sigmoids)
+            add(sigmoids, half, sigmoids)
+            multiply(weights, weighted, products)
+            add(admitted, kept, c)
+            tanh(c, open_cell)
+            multiply(output, open_cell, out)
             h = out
-        return hidden, State(h.copy(), c)
+        return hidden, State(h.copy(), c.copy())
 
 
-def _windows(padded: np.ndarray, count: int, step: int) -> np.ndarray:
-    """Three positions in a row of [n, positions, width], `count` times a frame: [n * count, 3 * width]."""
-    n, _, width = padded.shape
-    frame, position, item = padded.strides
-    view = np.lib.stride_tricks.as_strided(padded, (n, count, 3 * width), (frame, step * position, item))
-    return view.reshape(n * count, 3 * width)
+class _Room:
+    """Where n frames are worked on. Fresh memory for every product took as long as the products: it comes in pages of
+    zeros from the system. What pads the convolutions stays zero."""
+
+    def __init__(self, n: int):
+        def room(*shape: int) -> np.ndarray:
+            return np.zeros(shape, np.float32)
+
+        self.mirrored = room(n, CONTEXT + FRAME + CONTEXT)
+        self.windows, self.spectrum = room(n, _POSITIONS, _WINDOW), room(n * _POSITIONS, 2 * _BINS)
+        self.padded1, self.taps1 = room(n, _POSITIONS + 2, _BINS), room(n, _POSITIONS, 3 * _BINS)
+        self.features1 = room(n * _POSITIONS, WIDTH)
+        self.padded2, self.taps2 = room(n, _POSITIONS + 1, WIDTH), room(n, 2, 3 * WIDTH)
+        self.features2, self.features3, self.features4 = room(2 * n, 64), room(n, 64), room(n, WIDTH)
+        self.of_mirrored = _windows(self.mirrored, _POSITIONS, _WINDOW, _HOP)
+        self.of_padded1 = _windows(self.padded1, _POSITIONS, 3 * _BINS, _BINS)
+        self.of_padded2 = _windows(self.padded2, 2, 3 * WIDTH, 2 * WIDTH)
+
+
+def _windows(source: np.ndarray, count: int, width: int, hop: int) -> np.ndarray:
+    """A view of each frame's values: `count` windows of `width` in a row, `hop` apart: [n, count, width]."""
+    item = source.itemsize
+    return np.lib.stride_tricks.as_strided(source, (len(source), count, width), (source.strides[0], hop * item, item))
 
 
 def _taps(weight: np.ndarray) -> np.ndarray:
@@ -110,5 +144,6 @@ def _taps(weight: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(weight.transpose(2, 1, 0).reshape(-1, weight.shape[0]))
 
 
-def _relu(x: np.ndarray) -> np.ndarray:
+def _relu(x: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    x += bias
     return np.maximum(x, 0, out=x)
