@@ -193,7 +193,16 @@ def computing_modules() -> list[str]:
 
     Layouts are none: what they find stands in manifests, which are written anew, where they differ, at every start.
     """
-    found = {*READING, *_SEGMENTATION, "kaiku.adoption", "kaiku.selection", "kaiku.review.decisions", "kaiku.packing", "kaiku.drawing", NORMALISING}
+    found = {
+        *READING,
+        *_SEGMENTATION,
+        "kaiku.adoption",
+        "kaiku.selection",
+        "kaiku.review.decisions",
+        "kaiku.packing",
+        "kaiku.drawing",
+        NORMALISING,
+    }
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
     found |= {"kaiku.report.report", "kaiku.package", "kaiku.exports._licences"}
     for kind in ("checks", "asr", "codecs", "families", "exports"):
