@@ -99,5 +99,5 @@ reshard: ## Spread a corpus over another number of shards, computing nothing aga
 	@$(BIN)/python -m workflow_scripts.reshard_corpus --corpus "$(CORPUS)" --shards "$(SHARDS)"
 
 clean-toy: ## Remove what the toy made, its working state too
-	rm -rf data/segments data/transcripts data/measures data/tokens data/selection data/protos models/codecs/toy \
+	rm -rf data/segments data/transcripts data/measures data/text_measures data/tokens data/selection data/protos models/codecs/toy \
 		models/toy models/toy-base results/toy results/toy-base dist/toy.tar.gz logs work .snakemake

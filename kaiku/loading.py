@@ -54,6 +54,11 @@ def asr_device(own: AsrSettings) -> str:
     return getattr(plugins.find("asr", own.kind).Settings.model_validate(own.options), "device", "cpu")
 
 
+def check_device(settings: Settings, check: str) -> str:
+    """Where a check runs as configured; `cpu` for one that offers no choice."""
+    return getattr(plugins.find("checks", check).Settings.model_validate(settings.checks[check]), "device", "cpu")
+
+
 def on_cpu(own: CodecSettings) -> CodecSettings:
     """The same codec kept off any GPU: for those who ask only what it is, and have claimed none."""
     if codec_device(own) == "cpu":

@@ -250,7 +250,7 @@ def _check_plugins(settings: Settings) -> None:
                 remedy="Take `tokens:` out, or set the mode.",
             )
     for name, options in settings.checks.items():
-        plugin_settings("checks", name, options, f"checks.{name}")
+        _check_names(settings, name, plugin_settings("checks", name, options, f"checks.{name}"))
     for name, asr in settings.asr.items():
         plugin_settings("asr", asr.kind, asr.options, f"asr.{name}.options")
     for name, codec in settings.codecs.items():
@@ -280,6 +280,23 @@ def _check_export(settings: Settings, name: str) -> None:
         raise SettingsError(
             f"exports.{name}.codec: {own.format} holds no tokens",
             remedy=f"Take the line out, or choose a format that does: {', '.join(able)}.",
+        )
+
+
+def _check_names(settings: Settings, check: str, options: Any) -> None:
+    """What a check names must be there, and what it measures from must be measured."""
+    for name, known, what in (("model", settings.bases, "bases"), ("asr", settings.asr, "asr")):
+        wanted = getattr(options, name, None)
+        if wanted is not None and wanted not in known:
+            raise SettingsError(
+                f"checks.{check}.{name}: {wanted!r} is not among the {what}{plugins.did_you_mean(wanted, [*known])}",
+                expected=f"one of {', '.join(sorted(known)) or 'none yet'}",
+                remedy=f"Describe it under `{what}:`.",
+            )
+    if "speech_s" in getattr(plugins.find("checks", check), "USES", ()) and "speech" not in settings.checks:
+        raise SettingsError(
+            f"checks.{check}: it counts seconds of speech, and nothing measures them",
+            remedy="Add `speech: {}` to `checks:`",
         )
 
 

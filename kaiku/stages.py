@@ -53,15 +53,56 @@ def transcribe(settings: Settings, asr: str, weights: str = "") -> StageKey:
 
 def measure(settings: Settings, check: str) -> StageKey:
     """Clips to one check's measures; inputs of an item: digest of the clip's audio."""
-    options = plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
-    return StageKey(
-        "measure", {"check": check, **key_params(options)}, (plugins.module_name("checks", check), *READING)
-    )
+    params = {"check": check, **key_params(_check_options(settings, check))}
+    return StageKey("measure", params, (plugins.module_name("checks", check), *READING))
 
 
 def measures(settings: Settings) -> str:
-    """Keys of all checks as one text: what the rule that runs them declares."""
-    return "\n".join(measure(settings, check).text() for check in sorted(settings.checks))
+    """Keys of all checks of audio as one text: what the rule that runs them declares."""
+    return "\n".join(measure(settings, check).text() for check in checks_of(settings, "audio"))
+
+
+def checks_of(settings: Settings, kind: str) -> list[str]:
+    """The configured checks that look at one kind of thing, sorted."""
+    return [check for check in sorted(settings.checks) if _needs(check) == kind]
+
+
+def text_checks(settings: Settings, asr: str) -> list[str]:
+    """The configured checks of a transcriber's texts; none compares a transcriber with itself."""
+    return [check for check in checks_of(settings, "text") if second_asr(settings, check) != asr]
+
+
+def second_asr(settings: Settings, check: str) -> str | None:
+    """The transcriber that a check compares texts with."""
+    return getattr(_check_options(settings, check), "asr", None)
+
+
+def second_asrs(settings: Settings, asr: str) -> list[str]:
+    """Transcribers that a transcriber's texts are compared with, sorted."""
+    named = {second_asr(settings, check) for check in text_checks(settings, asr)}
+    return sorted(named - {None})
+
+
+def check_model(settings: Settings, check: str) -> str | None:
+    """The base model that a check measures with."""
+    return getattr(_check_options(settings, check), "model", None)
+
+
+def uses(check: str) -> tuple[str, ...]:
+    """Fields of a clip's text that a check of texts looks at beside the text and its language."""
+    return getattr(plugins.find("checks", check), "USES", ())
+
+
+def measure_text(settings: Settings, check: str, weights: str = "") -> StageKey:
+    """Texts to one check's measures; inputs of an item: the text, its language, and what the check uses beside."""
+    modules = (plugins.module_name("checks", check), *(READING if "audio" in uses(check) else ()))
+    params = {"check": check, **key_params(_check_options(settings, check))}
+    return StageKey("measure_text", params, modules, {"model": weights} if weights else {})
+
+
+def text_measures(settings: Settings, asr: str) -> str:
+    """Keys of all checks of a transcriber's texts as one text."""
+    return "\n".join(measure_text(settings, check).text() for check in text_checks(settings, asr))
 
 
 def fit_codec(settings: Settings, codec: str) -> StageKey:
@@ -167,10 +208,13 @@ def of(settings: Settings) -> dict[str, list[StageKey]]:
     datasets, runs = settings.datasets, settings.runs
     corpora = sorted({corpus for own in datasets.values() for corpus in own.corpora})
     codecs = sorted({own.codec for own in runs.values()})
+    taken = {own.asr for own in datasets.values()}
+    asrs = sorted(taken.union(*(second_asrs(settings, asr) for asr in taken)))
     return {
         "segment_recordings": [segment(settings, corpus) for corpus in corpora],
-        "transcribe_segments": [transcribe(settings, asr) for asr in sorted({own.asr for own in datasets.values()})],
-        "measure_segments": [measure(settings, check) for check in sorted(settings.checks)],
+        "transcribe_segments": [transcribe(settings, asr) for asr in asrs],
+        "measure_segments": [measure(settings, check) for check in checks_of(settings, "audio")],
+        "measure_texts": [measure_text(settings, check) for check in checks_of(settings, "text")],
         "train_codec": [fit_codec(settings, codec) for codec in codecs if settings.codecs[codec].dataset],
         "encode_tokens": [
             *(encode(settings, codec) for codec in codecs),
@@ -215,6 +259,14 @@ def computing_modules() -> list[str]:
 
 
 _SEGMENTATION = ("kaiku.audio.segmentation",)
+
+
+def _needs(check: str) -> str:
+    return getattr(plugins.find("checks", check), "NEEDS", "audio")
+
+
+def _check_options(settings: Settings, check: str) -> Any:
+    return plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
 
 
 def _codec_options(settings: Settings, codec: str) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from kaiku import stages
-from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder, codec_device, codec_folder
+from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder
+from kaiku.loading import check_device, codec_device, codec_folder
 from kaiku.planning import keytext
 from kaiku.review.files import path_of as review_path
 from kaiku.selection import FEW_RECORDINGS
@@ -44,7 +45,27 @@ def shards_of(pattern, corpora, **names):
 
 def measures_of(dataset, corpus, shard):
     """All that is measured of a shard's clips for a dataset."""
-    return [f"data/measures/{corpus}/{shard}.parquet"]
+    found = [f"data/measures/{corpus}/{shard}.parquet"]
+    asr = SETTINGS.datasets[dataset].asr
+    if stages.text_checks(SETTINGS, asr):
+        found.append(f"data/text_measures/{asr}/{corpus}/{shard}.parquet")
+    return found
+
+
+def used_by_text_checks(asr, field):
+    """Whether a check of a transcriber's texts looks at a field of a clip's text."""
+    return any(field in stages.uses(check) for check in stages.text_checks(SETTINGS, asr))
+
+
+def text_check_models(asr):
+    """The base models that a transcriber's texts are checked with."""
+    named = (stages.check_model(SETTINGS, check) for check in stages.text_checks(SETTINGS, asr))
+    return [name for name in named if name]
+
+
+def text_check_devices(asr):
+    """The `device` settings of the checks of a transcriber's texts."""
+    return [check_device(SETTINGS, check) for check in stages.text_checks(SETTINGS, asr)]
 
 
 def decisions_of(corpus, shard):
@@ -155,8 +176,14 @@ def key(stage, *names):
 
 @cache
 def measures_key():
-    """The keys of all checks, made once for all shards."""
+    """The keys of all checks of audio, made once for all shards."""
     return stages.measures(SETTINGS)
+
+
+@cache
+def text_measures_key(asr):
+    """The keys of all checks of a transcriber's texts, made once for all shards."""
+    return stages.text_measures(SETTINGS, asr)
 
 
 def recordings_told(corpus):

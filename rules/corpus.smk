@@ -1,7 +1,8 @@
 """From recordings to clips, texts and measures.
 
 Needs: manifests (written before the graph is built) and the recordings they name.
-Makes: data/segments, data/transcripts, data/measures; one job per shard, one computation per new item.
+Makes: data/segments, data/transcripts, data/measures, and data/text_measures where a check of texts is configured;
+one job per shard, one computation per new item.
 """
 
 
@@ -81,4 +82,40 @@ rule measure_segments:
             "measure_segments",
             "--corpus {wildcards.corpus} --segments {input.segments:q} --audio {input.audio:q} --rows {output.rows:q}"
             " --carry work/carry/measure/{wildcards.corpus}/{wildcards.shard}",
+        )
+
+
+rule measure_texts:
+    """Measure each clip's text with every check of texts that has not seen it: facts, no decisions."""
+    input:
+        segments="data/segments/{corpus}/{shard}.parquet",
+        transcripts="data/transcripts/{asr}/{corpus}/{shard}.parquet",
+        seconds=lambda w: [
+            f"data/transcripts/{second}/{w.corpus}/{w.shard}.parquet" for second in stages.second_asrs(SETTINGS, w.asr)
+        ],
+        audio=lambda w: [f"data/segments/{w.corpus}/{w.shard}.tar"] if used_by_text_checks(w.asr, "audio") else [],
+        measures=lambda w: (
+            [f"data/measures/{w.corpus}/{w.shard}.parquet"] if used_by_text_checks(w.asr, "speech_s") else []
+        ),
+        models=lambda w: [path for name in text_check_models(w.asr) for path in base_files(name)],
+    output:
+        rows="data/text_measures/{asr}/{corpus}/{shard}.parquet",
+    log:
+        "logs/measure_texts/{asr}-{corpus}-{shard}.log",
+    benchmark:
+        "logs/measure_texts/{asr}-{corpus}-{shard}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=lambda w: 4000 if text_check_models(w.asr) else 1000,
+        gpu=lambda w: gpus(*text_check_devices(w.asr)),
+    params:
+        key=lambda w: text_measures_key(w.asr),
+    shell:
+        program(
+            "measure_texts",
+            "--asr {wildcards.asr} --corpus {wildcards.corpus} --segments {input.segments:q}"
+            " --transcripts {input.transcripts:q} --seconds {input.seconds:q} --audio {input.audio:q}"
+            " --measures {input.measures:q} --rows {output.rows:q}"
+            " --carry work/carry/measure_texts/{wildcards.asr}/{wildcards.corpus}/{wildcards.shard}",
         )

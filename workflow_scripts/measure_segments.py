@@ -30,7 +30,7 @@ def program(args: argparse.Namespace) -> Counts:
 def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[Item], Compute]:
     """The shard's measures, each check of each clip, and how those are measured."""
     clips = ClipStore(args.segments, args.audio, settings.corpus_root(args.corpus))
-    keys = {check: stages.measure(settings, check) for check in sorted(settings.checks)}
+    keys = {check: stages.measure(settings, check) for check in stages.checks_of(settings, "audio")}
     clip_items = [
         Item(f"{row['clip']}:{check}", key.item(audio_key(row)), (row, check), lambda _, row=row: {"clip": row["clip"]})
         for row in clips

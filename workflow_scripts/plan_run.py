@@ -22,6 +22,7 @@ ASKED = (
     "segment_recordings",
     "transcribe_segments",
     "measure_segments",
+    "measure_texts",
     "encode_tokens",
     "select_segments",
     "pack_protos",

@@ -13,7 +13,7 @@ KINDS = {
     "manifests": r"data/manifests/",
     "segments": r"data/segments/",
     "transcripts": r"data/transcripts/",
-    "measures": r"data/measures/",
+    "measures": r"data/(text_)?measures/",
     "selection": r"data/selection/",
     "tokens": r"data/tokens/",
     "packs": r"data/protos/",

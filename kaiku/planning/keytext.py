@@ -17,6 +17,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "segment_recordings": ("segment", ("corpus",)),
     "transcribe_segments": ("transcribe", ("asr",)),
     "measure_segments": ("measures", ()),
+    "measure_texts": ("text_measures", ("asr",)),
     "select_segments": ("select", ("dataset", "corpus")),
     "train_codec": ("fit_codec", ("codec",)),
     "encode_tokens": ("encode_shard", ("codec", "corpus")),
@@ -35,6 +36,7 @@ _SUBJECTS = {
     "segment": "corpus {corpus}: segment",
     "transcribe": "asr {asr}: options",
     "measure": "check {check}",
+    "measure_text": "check {check}",
     "select": "dataset {dataset}",
     "fit_codec": "codec {codec}: options",
     "encode": "codec {codec}: options",
@@ -123,7 +125,7 @@ def _parsed(text: str) -> dict[str, dict[str, Any]] | None:
         for line in text.splitlines():
             value, end = json.JSONDecoder().raw_decode(line)
             value["beside"] = line[end:].strip()
-            found[value["params"].get("check", "") if value["stage"] == "measure" else ""] = value
+            found[value["params"].get("check", "") if value["stage"] in ("measure", "measure_text") else ""] = value
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return found

@@ -13,7 +13,9 @@ from kaiku.planning.finding import Place
 from kaiku.planning.job import Past
 from kaiku.planning.keytext import PresentKeys, differences, parts
 from kaiku.planning.stored import published
+from kaiku.planning.work import MEASURING
 from kaiku.settings import Settings
+from kaiku.stages import check_model, second_asrs, text_checks
 from kaiku.store import rows
 from kaiku.store.items import Item
 
@@ -91,6 +93,13 @@ def artefacts(settings: Settings, place: Place) -> Iterator[Artefact]:
     rows_path = Path(f"data/measures/{corpus}/{shard}.parquet")
     carry = f"work/carry/measure/{corpus}/{shard}"
     yield Artefact("measure_segments", names, rows_path, (*clips, "--rows", str(rows_path), "--carry", carry))
+    for asr in settings.asr:
+        rows_path = Path(f"data/text_measures/{asr}/{corpus}/{shard}.parquet")
+        carry = f"work/carry/measure_texts/{asr}/{corpus}/{shard}"
+        seconds = [f"data/transcripts/{second}/{corpus}/{shard}.parquet" for second in second_asrs(settings, asr)]
+        own = ("--transcripts", f"data/transcripts/{asr}/{corpus}/{shard}.parquet", "--seconds", *seconds)
+        own += ("--measures", f"data/measures/{corpus}/{shard}.parquet", "--rows", str(rows_path), "--carry", carry)
+        yield Artefact("measure_texts", {**names, "asr": asr}, rows_path, ("--asr", asr, *clips, *own))
     for codec in settings.codecs:
         rows_path = Path(f"data/tokens/{codec}/{corpus}/{shard}.parquet")
         own = ("--codec", codec, "--weights", str(codec_folder(settings, codec)), "--rows", str(rows_path))
@@ -108,6 +117,9 @@ def _cannot_be_told(settings: Settings, artefact: Artefact, upstream_is_stale: b
     needed = codec_folder(settings, artefact.names["codec"]) if artefact.rule == "encode_tokens" else None
     if artefact.rule == "transcribe_segments" and (model := settings.asr[artefact.names["asr"]].model):
         needed = settings.base_root(model)
+    if artefact.rule == "measure_texts":
+        models = (check_model(settings, check) for check in text_checks(settings, artefact.names["asr"]))
+        needed = next((root for name in models if name and not (root := settings.base_root(name)).is_dir()), None)
     return f"{needed}, which it was made with, is not on this machine" if needed and not needed.is_dir() else ""
 
 
@@ -123,7 +135,7 @@ def _why(
     before = _key_on_record(recorded(str(artefact.rows_path)))
     known = differences(before, now, artefact.names) if before and before != now else []
     if stale or absent:
-        yield from _of_check(known, stale + absent) if artefact.rule == "measure_segments" else known
+        yield from _of_check(known, stale + absent) if artefact.rule in MEASURING else known
         if not known:
             yield _input_words(artefact.rule)
     elif known and _are_named_otherwise(artefact, items, mine):
@@ -146,7 +158,7 @@ def _wanted(settings: Settings, artefact: Artefact, program: ModuleType) -> dict
 def _is_of(item: str, place: Place, rule: str) -> bool:
     if rule == "segment_recordings":
         return item == place.recording
-    return item == place.clip or (rule == "measure_segments" and item.rpartition(":")[0] == place.clip)
+    return item == place.clip or (rule in MEASURING and item.rpartition(":")[0] == place.clip)
 
 
 def _of_check(phrases: list[str], items: list[str]) -> Iterator[str]:
@@ -168,12 +180,13 @@ def _inputs(settings: Settings, artefact: Artefact) -> list[str]:
         if plugins.find("asr", own.kind).NEEDS == "text":
             return ["given texts that touch it"]
         return ["its audio", f"base {own.model}"] if own.model else ["its audio"]
-    return ["its audio"]
+    return ["its text"] if artefact.rule == "measure_texts" else ["its audio"]
 
 
 def _input_words(rule: str) -> str:
     return {
         "segment_recordings": "the recording was edited, or is gone",
         "transcribe_segments": "its given text was edited, or what the transcriber hears",
+        "measure_texts": "its text changed",
         "encode_tokens": "its audio, tokens that were given with it, or the codec's weights changed",
     }.get(rule, "its audio changed")

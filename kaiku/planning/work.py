@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from kaiku import stages
 from kaiku.errors import CorruptFile
 from kaiku.planning.clips import Clips
 from kaiku.planning.job import Job, Plan
@@ -32,12 +33,15 @@ UNITS = {
     "segment_recordings": "recordings",
     "transcribe_segments": "clips",
     "measure_segments": "clips x checks",
+    "measure_texts": "texts x checks",
     "encode_tokens": "clips",
     "select_segments": "clips",
     "train_model": "steps",
 }
-ITEM_RULES = ("segment_recordings", "transcribe_segments", "measure_segments", "encode_tokens")
+ITEM_RULES = ("segment_recordings", "transcribe_segments", "measure_segments", "measure_texts", "encode_tokens")
 
+MEASURING = ("measure_segments", "measure_texts")
+"""Rules whose items are a clip and a check each."""
 MAKES_WEIGHTS = ("train_codec", "fetch_model")
 AT_ONCE = "returns at once (same key)"
 
@@ -117,8 +121,8 @@ class Survey:
 
     def _items_estimated(self, job: Job, needs: Sequence[Work]) -> Work:
         corpus, shard = job.names["corpus"], job.names["shard"]
-        is_measure = job.rule == "measure_segments"
-        each = len(self.settings.checks) if is_measure else 1
+        is_measure = job.rule in MEASURING
+        each = len(self._checks(job)) if is_measure else 1
         steady, come, known = self._clips_behind(corpus, shard, needs)
         compute, there, changed = len(steady) * each, 0, None
         if steady and not any(need.job.rule in MAKES_WEIGHTS for need in needs):
@@ -129,6 +133,11 @@ class Survey:
             there, changed = len(stay) - compute, _changed(artefact, stay)
         compute = None if come is None else compute + come * each
         return Work(job, compute, there + known * each, about=True, changed=changed)
+
+    def _checks(self, job: Job) -> list[str]:
+        if job.rule == "measure_texts":
+            return stages.text_checks(self.settings, job.names["asr"])
+        return stages.checks_of(self.settings, "audio")
 
     def _clips_behind(self, corpus: str, shard: str, needs: Sequence[Work]) -> tuple[set[str], int | None, int]:
         """Names of a shard's clips that will stay; about how many will come (None: nobody knows); about how many of

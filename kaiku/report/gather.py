@@ -20,6 +20,7 @@ STAGES = (
     "segment_recordings",
     "transcribe_segments",
     "measure_segments",
+    "measure_texts",
     "select_segments",
     "train_codec",
     "encode_tokens",
@@ -158,7 +159,13 @@ def _problems(settings: Settings) -> list[Problem]:
     for corpus in sorted(settings.corpora):
         for problem in scan.read_problems(Path("data/manifests") / corpus):
             found.append(Problem(where=f"{corpus}/{problem.where}", what=problem.what, remedy=problem.remedy))
-        patterns = (f"segments/{corpus}", f"transcripts/*/{corpus}", f"measures/{corpus}", f"tokens/*/{corpus}")
+        patterns = (
+            f"segments/{corpus}",
+            f"transcripts/*/{corpus}",
+            f"measures/{corpus}",
+            f"text_measures/*/{corpus}",
+            f"tokens/*/{corpus}",
+        )
         for path in (path for pattern in patterns for path in sorted(Path("data").glob(f"{pattern}/*.parquet"))):
             for row in rows.read(path, columns=["item", "status", "error"]).to_pylist():
                 if row["status"] == rows.STATUS_FAILED:

@@ -68,7 +68,7 @@ def transcripts(rows_path: Path, carry: Path, before: Path | None = None) -> Art
 
 
 def measures(rows_path: Path, carry: Path, before: Path | None = None) -> Artefact:
-    """A shard of measures."""
+    """A shard of measures, of audio or of texts."""
     return Artefact(rows_path, None, MEASURES, None, carry, before)
 
 

@@ -22,7 +22,10 @@ def toy():
 def test_all_keys_of_a_configuration_are_known(toy):
     keys = stages.of(toy)
     assert {*ITEM_RULES, *TRAINING_RULES} <= keys.keys()
-    assert all((REPO / f"workflow_scripts/{rule}.py").exists() and of_rule for rule, of_rule in keys.items())
+    assert all((REPO / f"workflow_scripts/{rule}.py").exists() for rule in keys)
+    assert [rule for rule, of_rule in keys.items() if not of_rule] == ["measure_texts"], (
+        "no check of texts is configured"
+    )
     modules = {module for of_rule in keys.values() for key in of_rule for module in key.modules}
     assert modules <= set(stages.computing_modules())
 

@@ -112,7 +112,7 @@ def test_the_keys_are_those_that_the_rules_declare():
     declared = {}
     for rule, body in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, re.M | re.S):
         if found := re.search(r"key=lambda w: (.*)", body):
-            stage = re.search(r"key\(['\"](\w+)|(measures)", found[1])
+            stage = re.search(r"key\(['\"](\w+)|(\w*measures)_key", found[1])
             names = re.findall(r"w\.(\w+)", found[1].partition(" recordings=")[0])  # what it is told of stands behind
             declared[rule] = stage[1] or stage[2], tuple(names)
     assert declared == STAGES

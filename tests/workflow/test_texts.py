@@ -40,3 +40,60 @@ def test_an_edited_word_of_a_language_fills_a_column_and_transcribes_nothing(wor
     assert sum(counts["reused"] for counts in world.counts("transcribe_segments").values()) == CLIPS
     assert world.artefacts() == world.built_anew(tmp_path / "anew").artefacts()
     assert by_rule(world.planned_jobs(*world.packs)) == {}
+
+
+CHECKS = {"script": {}, "speech_rate": {}}
+
+
+def with_text_checks(world, checks, **changed):
+    config = world.config
+    config["checks"] = {name: {} for name in ("duration", "level", "clipping", "speech", "hum", "crossings")} | checks
+    world.configure({**config, **changed})
+
+
+def measured(world, clip, measure):
+    from kaiku.store import tables
+
+    path = world.root / f"data/text_measures/given/voice/{world.shard(clip)}.parquet"
+    found = tables.measures(path)
+    return found.loc[(found["clip"] == clip) & (found["measure"] == measure), "value"].tolist()
+
+
+def counted(world, rule, *what):
+    found = world.counts(rule).values()
+    return tuple(sum(counts[name] for counts in found) for name in what)
+
+
+def test_checks_of_texts_cost_the_audio_nothing(world):
+    with_text_checks(world, CHECKS)
+    planned = world.planned(*world.packs)
+    assert set(planned) == {"measure_texts", *PACKING}, "a check of texts is none of audio"
+    world.snakemake(*world.packs)
+    assert counted(world, "measure_texts", "computed", "reused", "failed") == (2 * CLIPS, 0, 0)
+    assert measured(world, "clip-00001", "foreign_letters_share") == [0.0]
+
+
+def test_one_edited_text_measures_one_text(world, tmp_path):
+    with_text_checks(world, CHECKS)
+    world.snakemake(*world.packs)
+    world.say("clip-00002", "привет мир")
+    assert set(world.planned(*world.packs)) == {"transcribe_segments", "measure_texts", *PACKING}
+    world.snakemake(*world.packs)
+    assert measured(world, "clip-00002", "foreign_script_share") == [1.0]
+    shard = f"given-voice-{world.shard('clip-00002')}"
+    assert world.counts("measure_texts")[shard]["computed"] == 2
+    assert world.artefacts() == world.built_anew(tmp_path / "anew").artefacts()
+
+
+def test_a_bound_on_a_text_measure_drops_its_clip(world):
+    from kaiku.store import tables
+
+    with_text_checks(world, CHECKS)
+    world.say("clip-00003", "привет")
+    config = world.config
+    config["datasets"]["spoken"]["select"] = {"foreign_letters_share": {"max": 0.1}}
+    world.configure(config)
+    world.snakemake(*world.packs)
+    path = world.root / f"data/selection/spoken/voice/{world.shard('clip-00003')}.parquet"
+    reasons = tables.selection(path).set_index("clip")["reason"]
+    assert reasons["clip-00003"] == "foreign_letters_share_high"
