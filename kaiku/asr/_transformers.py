@@ -1,0 +1,56 @@
+"""Models of the transformers library from a folder of this machine: whole, in full precision, never from a hub."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kaiku.errors import CorruptFile, KaikuError
+
+
+def load_whole(kind: Any, folder: Path, device: str, what: str) -> tuple[Any, str]:
+    """The model in a folder, in evaluation, and where it runs. kind: a class of transformers; what: its name in words.
+
+    device: `cpu`, `cuda` or `auto`. Raises KaikuError where the folder holds another kind of model, CorruptFile where a
+    tensor is missing or of another shape: transformers would fill it with random numbers and go on.
+    """
+    import torch
+    from safetensors import SafetensorError
+
+    if not (folder / "config.json").is_file():
+        raise KaikuError(
+            f"{folder}: no config.json",
+            expected=f"{what} as transformers saves it",
+            remedy="Give the folder of such a model under `bases:`.",
+        )
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        model, report = kind.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except (SafetensorError, OSError, RuntimeError, ValueError) as fault:
+        raise CorruptFile(f"{folder}: {fault}", expected=what, remedy="Fetch it again, or mend its path.") from fault
+    absent = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
+    if absent:
+        raise CorruptFile(
+            f"{folder}: {len(absent)} tensors are missing or of another shape, first {absent[:3]}",
+            expected=what,
+            remedy="Give a model that was trained for this; a merely pretrained one has no head.",
+        )
+    return model.eval().requires_grad_(False).to(device), device
+
+
+@contextmanager
+def exact_fp32() -> Iterator[None]:
+    """Full fp32 products on a GPU, where cuDNN takes TF32 for convolutions unless told not to; no gradients."""
+    import torch
+
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    matmul.allow_tf32 = False
+    try:
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False, benchmark=False):
+            yield
+    finally:
+        matmul.allow_tf32 = before
