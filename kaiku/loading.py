@@ -1,15 +1,19 @@
-"""Configured plug-ins with their weights: codecs and families, as programs use them."""
+"""Configured plug-ins with their weights: codecs, families and checks, as programs use them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kaiku import plugins, stages
 from kaiku.adoption import Geometry
+from kaiku.checks import Measures
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
-from kaiku.settings import AsrSettings, CodecSettings, RunSettings, Settings
+from kaiku.settings import AsrSettings, CodecSettings, RunSettings, Settings, plugin_settings
 from kaiku.store import atomic, digest, statcache
 
 DECODER_FILE = "decoder.safetensors"
@@ -56,7 +60,42 @@ def asr_device(own: AsrSettings) -> str:
 
 def check_device(settings: Settings, check: str) -> str:
     """Where a check runs as configured; `cpu` for one that offers no choice."""
-    return getattr(plugins.find("checks", check).Settings.model_validate(settings.checks[check]), "device", "cpu")
+    return getattr(_check_options(settings, check), "device", "cpu")
+
+
+def check_files(settings: Settings, check: str) -> dict[str, Path]:
+    """What a check loads beside code: the folder of its `model`, the file of its `reference`."""
+    options = _check_options(settings, check)
+    found: dict[str, Path] = {}
+    if base := getattr(options, "model", None):
+        found["model"] = settings.base_root(base)
+    if reference := getattr(options, "reference", None):
+        found["reference"] = Path(reference).expanduser()
+    return found
+
+
+def check_digests(settings: Settings, check: str) -> dict[str, str]:
+    """Digests of what a check loads, for its keys. Raises KaikuError where something is not there."""
+    found = {}
+    for name, path in check_files(settings, check).items():
+        if not path.exists():
+            raise KaikuError(
+                f"checks.{check}.{name}: {path} is not there", remedy="Mend its path, fetch it, or leave the check out."
+            )
+        found[name] = weights_digest(path) if path.is_dir() else digest.of_file(path)
+    return found
+
+
+def load_check(settings: Settings, check: str) -> Callable[[Any], Measures]:
+    """A check ready to measure clips or texts; for one that loads something, its device was claimed before."""
+    module, options = plugins.find("checks", check), _check_options(settings, check)
+    if not hasattr(module, "load"):
+        return partial(module.measure, settings=options)
+    return module.load(options, check_files(settings, check).get("model")).measure
+
+
+def _check_options(settings: Settings, check: str) -> Any:
+    return plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
 
 
 def on_cpu(own: CodecSettings) -> CodecSettings:

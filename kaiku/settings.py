@@ -20,7 +20,11 @@ from kaiku.train.settings import LoraSettings, MergeSettings, TrainSettings
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Names of corpora, codecs, runs...: lower-case letters, digits and hyphens, since they are parts of paths."""
 
-DEFAULT_CHECKS = ("duration", "level", "clipping", "speech", "hum")
+DEFAULT_CHECKS = ("duration", "level", "clipping", "speech", "hum", "snr", "plosive", "bandwidth")
+"""Cheap, and without any model but the speech detector's."""
+
+CHECKS_NEED = ("audio", "text", "corpus")
+"""What a check can look at: a clip's audio, its text as well, or all clips of its corpus."""
 
 NAMED_BY = {"layouts": "layout", "asr": "kind", "codecs": "kind", "families": "family", "exports": "format"}
 """The setting beside `options` that names a plug-in of a kind; a check is named by its key."""
@@ -196,6 +200,10 @@ class Settings(Strict):
             chain.append(base)
         return chain
 
+    def checks_that_need(self, needs: str) -> list[str]:
+        """Names of the configured checks that look at `audio`, `text` or the whole `corpus`, in alphabetical order."""
+        return sorted(name for name in self.checks if _needs(name) == needs)
+
     def corpus_root(self, corpus: str) -> Path:
         """Folder of a corpus' recordings."""
         return Path(self.corpora[corpus].path or f"data/raw/{corpus}").expanduser()
@@ -250,7 +258,7 @@ def _check_plugins(settings: Settings) -> None:
                 remedy="Take `tokens:` out, or set the mode.",
             )
     for name, options in settings.checks.items():
-        _check_names(settings, name, plugin_settings("checks", name, options, f"checks.{name}"))
+        _check_check(settings, name, options)
     for name, asr in settings.asr.items():
         plugin_settings("asr", asr.kind, asr.options, f"asr.{name}.options")
     for name, codec in settings.codecs.items():
@@ -283,10 +291,15 @@ def _check_export(settings: Settings, name: str) -> None:
         )
 
 
-def _check_names(settings: Settings, check: str, options: Any) -> None:
+def _check_check(settings: Settings, check: str, options: dict[str, Any]) -> None:
     """What a check names must be there, and what it measures from must be measured."""
+    if _needs(check) not in CHECKS_NEED:
+        raise SettingsError(
+            f"checks.{check}: NEEDS = {_needs(check)!r}", expected=f"one of {', '.join(map(repr, CHECKS_NEED))}"
+        )
+    own = plugin_settings("checks", check, options, f"checks.{check}")
     for name, known, what in (("model", settings.bases, "bases"), ("asr", settings.asr, "asr")):
-        wanted = getattr(options, name, None)
+        wanted = getattr(own, name, None)
         if wanted is not None and wanted not in known:
             raise SettingsError(
                 f"checks.{check}.{name}: {wanted!r} is not among the {what}{plugins.did_you_mean(wanted, [*known])}",
@@ -298,6 +311,11 @@ def _check_names(settings: Settings, check: str, options: Any) -> None:
             f"checks.{check}: it counts seconds of speech, and nothing measures them",
             remedy="Add `speech: {}` to `checks:`",
         )
+
+
+def _needs(check: str) -> str:
+    """What a check looks at."""
+    return getattr(plugins.find("checks", check, f"checks.{check}"), "NEEDS", "audio")
 
 
 def _check_measures(settings: Settings) -> None:

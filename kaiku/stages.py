@@ -51,25 +51,20 @@ def transcribe(settings: Settings, asr: str, weights: str = "") -> StageKey:
     return StageKey("transcribe", key_params(options), modules, weights_of, labelling=(NORMALISING,))
 
 
-def measure(settings: Settings, check: str) -> StageKey:
-    """Clips to one check's measures; inputs of an item: digest of the clip's audio."""
-    params = {"check": check, **key_params(_check_options(settings, check))}
-    return StageKey("measure", params, (plugins.module_name("checks", check), *READING))
+def measure(settings: Settings, check: str, weights: dict[str, str] | None = None) -> StageKey:
+    """Clips to one check's measures; inputs of an item: digest of the clip's audio. weights: digests of its files."""
+    modules = (plugins.module_name("checks", check), *READING)
+    return StageKey("measure", _check_params(settings, check), modules, weights or {})
 
 
 def measures(settings: Settings) -> str:
     """Keys of all checks of audio as one text: what the rule that runs them declares."""
-    return "\n".join(measure(settings, check).text() for check in checks_of(settings, "audio"))
-
-
-def checks_of(settings: Settings, kind: str) -> list[str]:
-    """The configured checks that look at one kind of thing, sorted."""
-    return [check for check in sorted(settings.checks) if _needs(check) == kind]
+    return "\n".join(measure(settings, check).text() for check in settings.checks_that_need("audio"))
 
 
 def text_checks(settings: Settings, asr: str) -> list[str]:
     """The configured checks of a transcriber's texts; none compares a transcriber with itself."""
-    return [check for check in checks_of(settings, "text") if second_asr(settings, check) != asr]
+    return [check for check in settings.checks_that_need("text") if second_asr(settings, check) != asr]
 
 
 def second_asr(settings: Settings, check: str) -> str | None:
@@ -93,16 +88,35 @@ def uses(check: str) -> tuple[str, ...]:
     return getattr(plugins.find("checks", check), "USES", ())
 
 
-def measure_text(settings: Settings, check: str, weights: str = "") -> StageKey:
+def measure_text(settings: Settings, check: str, weights: dict[str, str] | None = None) -> StageKey:
     """Texts to one check's measures; inputs of an item: the text, its language, and what the check uses beside."""
     modules = (plugins.module_name("checks", check), *(READING if "audio" in uses(check) else ()))
-    params = {"check": check, **key_params(_check_options(settings, check))}
-    return StageKey("measure_text", params, modules, {"model": weights} if weights else {})
+    return StageKey("measure_text", _check_params(settings, check), modules, weights or {})
 
 
 def text_measures(settings: Settings, asr: str) -> str:
     """Keys of all checks of a transcriber's texts as one text."""
     return "\n".join(measure_text(settings, check).text() for check in text_checks(settings, asr))
+
+
+def describe(settings: Settings, check: str) -> StageKey:
+    """Clips to what one comparison needs of them; inputs of an item: digest of the clip's audio. No setting matters."""
+    return StageKey("describe", {"check": check}, (plugins.module_name("checks", check), *READING))
+
+
+def descriptions(settings: Settings) -> str:
+    """Keys of all descriptions as one text."""
+    return "\n".join(describe(settings, check).text() for check in settings.checks_that_need("corpus"))
+
+
+def compare(settings: Settings, check: str) -> StageKey:
+    """Descriptions of all clips of a corpus to measures."""
+    return StageKey("compare", _check_params(settings, check), (plugins.module_name("checks", check),))
+
+
+def comparisons(settings: Settings) -> str:
+    """Keys of all comparisons as one text."""
+    return "\n".join(compare(settings, check).text() for check in settings.checks_that_need("corpus"))
 
 
 def fit_codec(settings: Settings, codec: str) -> StageKey:
@@ -213,8 +227,10 @@ def of(settings: Settings) -> dict[str, list[StageKey]]:
     return {
         "segment_recordings": [segment(settings, corpus) for corpus in corpora],
         "transcribe_segments": [transcribe(settings, asr) for asr in asrs],
-        "measure_segments": [measure(settings, check) for check in checks_of(settings, "audio")],
-        "measure_texts": [measure_text(settings, check) for check in checks_of(settings, "text")],
+        "measure_segments": [measure(settings, check) for check in settings.checks_that_need("audio")],
+        "measure_texts": [measure_text(settings, check) for check in settings.checks_that_need("text")],
+        "describe_clips": [describe(settings, check) for check in settings.checks_that_need("corpus")],
+        "compare_clips": [compare(settings, check) for check in settings.checks_that_need("corpus")],
         "train_codec": [fit_codec(settings, codec) for codec in codecs if settings.codecs[codec].dataset],
         "encode_tokens": [
             *(encode(settings, codec) for codec in codecs),
@@ -261,12 +277,12 @@ def computing_modules() -> list[str]:
 _SEGMENTATION = ("kaiku.audio.segmentation",)
 
 
-def _needs(check: str) -> str:
-    return getattr(plugins.find("checks", check), "NEEDS", "audio")
-
-
 def _check_options(settings: Settings, check: str) -> Any:
     return plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
+
+
+def _check_params(settings: Settings, check: str) -> dict[str, Any]:
+    return {"check": check, **key_params(_check_options(settings, check))}
 
 
 def _codec_options(settings: Settings, codec: str) -> dict[str, Any]:

@@ -16,11 +16,20 @@ def speed_only(default: Any = ..., **kwargs: Any) -> Any:
     return Field(default, json_schema_extra={"speed_only": True}, **kwargs)
 
 
+def by_content(default: Any = ..., **kwargs: Any) -> Any:
+    """A field that names a file or model whose content enters keys: where it lies and what it is called does not."""
+    return Field(default, json_schema_extra={"by_content": True}, **kwargs)
+
+
 def key_params(settings: BaseModel) -> dict[str, Any]:
-    """The settings that change a result, as plain JSON values: all fields but the `speed_only` ones, at any depth."""
+    """The settings that change a result, as plain JSON values, at any depth.
+
+    All fields but those that are `speed_only`, and those that stand for a content that is digested instead.
+    """
     values: dict[str, Any] = {}
     for name, field in type(settings).model_fields.items():
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("speed_only"):
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and (extra.get("speed_only") or extra.get("by_content")):
             continue
         values[name] = _plain(getattr(settings, name))
     return values

@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from kaiku import stages
-from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder
-from kaiku.loading import check_device, codec_device, codec_folder
+from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder, check_device, codec_device, codec_folder
 from kaiku.planning import keytext
 from kaiku.review.files import path_of as review_path
 from kaiku.selection import FEW_RECORDINGS
@@ -49,6 +48,8 @@ def measures_of(dataset, corpus, shard):
     asr = SETTINGS.datasets[dataset].asr
     if stages.text_checks(SETTINGS, asr):
         found.append(f"data/text_measures/{asr}/{corpus}/{shard}.parquet")
+    if SETTINGS.checks_that_need("corpus"):
+        found.append(f"data/comparisons/{corpus}/{shard}.parquet")
     return found
 
 
@@ -149,6 +150,16 @@ def base_files(base):
     return sorted(str(p) for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
 
 
+def check_inputs():
+    """Files that checks of audio load: weights and reference clips."""
+    found = []
+    for check in SETTINGS.checks_that_need("audio"):
+        own = plugins.find("checks", check).Settings.model_validate(SETTINGS.checks[check])
+        found += base_files(own.model) if getattr(own, "model", None) else []
+        found += [str(Path(own.reference).expanduser())] if getattr(own, "reference", None) else []
+    return found
+
+
 def run_base(run):
     """What a run starts from, as inputs: another run's model, a base model, or nothing."""
     base = SETTINGS.runs[run].base
@@ -171,19 +182,8 @@ def gpus(*devices):
 @cache
 def key(stage, *names):
     """The one canonical text of everything but a stage's inputs that its result depends on."""
-    return getattr(stages, stage)(SETTINGS, *names).text()
-
-
-@cache
-def measures_key():
-    """The keys of all checks of audio, made once for all shards."""
-    return stages.measures(SETTINGS)
-
-
-@cache
-def text_measures_key(asr):
-    """The keys of all checks of a transcriber's texts, made once for all shards."""
-    return stages.text_measures(SETTINGS, asr)
+    made = getattr(stages, stage)(SETTINGS, *names)
+    return made if isinstance(made, str) else made.text()
 
 
 def recordings_told(corpus):

@@ -1,8 +1,9 @@
 """From recordings to clips, texts and measures.
 
 Needs: manifests (written before the graph is built) and the recordings they name.
-Makes: data/segments, data/transcripts, data/measures, and data/text_measures where a check of texts is configured;
-one job per shard, one computation per new item.
+Makes: data/segments, data/transcripts, data/measures; one job per shard, one computation per new item. Where checks look
+at texts: data/text_measures likewise. Where checks compare clips: data/descriptions likewise, and data/comparisons,
+whose jobs look at all shards of their corpus.
 """
 
 
@@ -65,6 +66,7 @@ rule measure_segments:
     input:
         segments="data/segments/{corpus}/{shard}.parquet",
         audio="data/segments/{corpus}/{shard}.tar",
+        loaded=check_inputs(),
     output:
         rows="data/measures/{corpus}/{shard}.parquet",
     log:
@@ -74,9 +76,10 @@ rule measure_segments:
     conda:
         "../envs/kaiku.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=3000 if check_inputs() else 1000,
+        gpu=gpus(*(check_device(SETTINGS, check) for check in SETTINGS.checks_that_need("audio"))),
     params:
-        key=lambda w: measures_key(),
+        key=lambda w: key("measures"),
     shell:
         program(
             "measure_segments",
@@ -110,7 +113,7 @@ rule measure_texts:
         mem_mb=lambda w: 4000 if text_check_models(w.asr) else 1000,
         gpu=lambda w: gpus(*text_check_devices(w.asr)),
     params:
-        key=lambda w: text_measures_key(w.asr),
+        key=lambda w: key("text_measures", w.asr),
     shell:
         program(
             "measure_texts",
@@ -118,4 +121,53 @@ rule measure_texts:
             " --transcripts {input.transcripts:q} --seconds {input.seconds:q} --audio {input.audio:q}"
             " --measures {input.measures:q} --rows {output.rows:q}"
             " --carry work/carry/measure_texts/{wildcards.asr}/{wildcards.corpus}/{wildcards.shard}",
+        )
+
+
+rule describe_clips:
+    """Describe each clip by what each comparison needs of it, so that comparing reads no audio."""
+    input:
+        segments="data/segments/{corpus}/{shard}.parquet",
+        audio="data/segments/{corpus}/{shard}.tar",
+    output:
+        rows="data/descriptions/{corpus}/{shard}.parquet",
+    log:
+        "logs/describe_clips/{corpus}-{shard}.log",
+    benchmark:
+        "logs/describe_clips/{corpus}-{shard}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        key=lambda w: key("descriptions"),
+    shell:
+        program(
+            "describe_clips",
+            "--corpus {wildcards.corpus} --segments {input.segments:q} --audio {input.audio:q} --rows {output.rows:q}"
+            " --carry work/carry/describe/{wildcards.corpus}/{wildcards.shard}",
+        )
+
+
+rule compare_clips:
+    """Compare a shard's clips with all clips of their corpus: duplicates, and clips that stand apart."""
+    input:
+        of="data/descriptions/{corpus}/{shard}.parquet",
+        among=lambda w: shards_of("data/descriptions/{corpus}/{shard}.parquet", [w.corpus]),
+    output:
+        rows="data/comparisons/{corpus}/{shard}.parquet",
+    log:
+        "logs/compare_clips/{corpus}-{shard}.log",
+    benchmark:
+        "logs/compare_clips/{corpus}-{shard}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        key=lambda w: key("comparisons"),
+    shell:
+        program(
+            "compare_clips",
+            "--of {input.of:q} --among {input.among:q} --rows {output.rows:q}",
         )

@@ -23,7 +23,14 @@ from kaiku.settings import Settings
 from kaiku.workspace.plan import recorded
 from workflow_scripts import train_model
 
-ITEM_PROGRAMS = ("segment_recordings", "transcribe_segments", "measure_segments", "measure_texts", "encode_tokens")
+ITEM_PROGRAMS = (
+    "segment_recordings",
+    "transcribe_segments",
+    "measure_segments",
+    "measure_texts",
+    "describe_clips",
+    "encode_tokens",
+)
 
 
 def explain(settings: Settings, wanted: str, corpus: str | None) -> dict:

@@ -5,15 +5,16 @@ python -m workflow_scripts.measure_segments --corpus otso --segments data/segmen
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from kaiku import job, plugins, stages
+from kaiku import devices, job, stages
 from kaiku.audio.clips import ClipAudio
-from kaiku.settings import Settings, plugin_settings
+from kaiku.checks import Measures
+from kaiku.loading import check_device, check_digests, load_check
+from kaiku.settings import Settings
 from kaiku.store import artefacts, items
 from kaiku.store.clips import ClipStore, audio_key
 from kaiku.store.items import Artefact, Compute, Counts, Item, Outcome
@@ -30,7 +31,10 @@ def program(args: argparse.Namespace) -> Counts:
 def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[Item], Compute]:
     """The shard's measures, each check of each clip, and how those are measured."""
     clips = ClipStore(args.segments, args.audio, settings.corpus_root(args.corpus))
-    keys = {check: stages.measure(settings, check) for check in stages.checks_of(settings, "audio")}
+    keys = {
+        check: stages.measure(settings, check, check_digests(settings, check))
+        for check in settings.checks_that_need("audio")
+    }
     clip_items = [
         Item(f"{row['clip']}:{check}", key.item(audio_key(row)), (row, check), lambda _, row=row: {"clip": row["clip"]})
         for row in clips
@@ -38,26 +42,23 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
     ]
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
-        checks = {check: load(settings, check) for check in keys}
+        needed = sorted({item.work[1] for item in missing})
+        devices.claim(*(check_device(settings, check) for check in needed))
+        checks = {check: load_check(settings, check) for check in needed}
         for _, of_clip in groupby(missing, key=lambda item: item.work[0]["clip"]):
             wanted = list(of_clip)
             decoded = items.attempt(clips.audio, wanted[0].work[0])
             for item in wanted:
                 check = item.work[1]
                 broken = isinstance(decoded, Outcome)
-                yield item, decoded if broken else items.attempt(partial(measure, *checks[check], decoded), check)
+                yield item, decoded if broken else items.attempt(partial(measure, checks[check], decoded), check)
 
     return artefacts.measures(args.rows, args.carry, before.of(args.rows)), clip_items, compute
 
 
-def load(settings: Settings, check: str) -> tuple[Any, Any]:
-    """A check's module and settings."""
-    return plugins.find("checks", check), plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
-
-
-def measure(module: Any, options: Any, audio: ClipAudio, check: str) -> Outcome:
+def measure(of: Callable[[ClipAudio], Measures], audio: ClipAudio, check: str) -> Outcome:
     """One check of one clip: a row per measure."""
-    values = module.measure(audio, options)
+    values = of(audio)
     return Outcome([{"check": check, "measure": name, "value": value} for name, value in sorted(values.items())])
 
 

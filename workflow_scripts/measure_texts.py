@@ -6,23 +6,20 @@ python -m workflow_scripts.measure_texts --asr given --corpus otso --segments da
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kaiku import devices, job, plugins, stages
+from kaiku import devices, job, stages
 from kaiku.audio.resample import resample
-from kaiku.loading import check_device, weights_digest
-from kaiku.settings import Settings, plugin_settings
+from kaiku.loading import check_device, check_digests, load_check
+from kaiku.settings import Settings
 from kaiku.store import artefacts, items, rows, tables
 from kaiku.store.clips import ClipStore, audio_key
 from kaiku.store.items import Artefact, Compute, Counts, Item, Outcome
 from kaiku.text.spoken import SAMPLE_RATE, SpokenText
 from kaiku.workspace import before
-
-Measurer = Callable[[SpokenText], dict[str, float | None]]
 
 
 def program(args: argparse.Namespace) -> Counts:
@@ -35,9 +32,7 @@ def program(args: argparse.Namespace) -> Counts:
 def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[Item], Compute]:
     """The shard's measures, each check of each clip's text, and how those are measured."""
     checks = stages.text_checks(settings, args.asr)
-    folders = {check: settings.base_root(model) for check in checks if (model := stages.check_model(settings, check))}
-    weights = {check: weights_digest(folder) for check, folder in folders.items()}
-    keys = {check: stages.measure_text(settings, check, weights.get(check, "")) for check in checks}
+    keys = {check: stages.measure_text(settings, check, check_digests(settings, check)) for check in checks}
     clips = [row for row in rows.read(args.segments, artefacts.SEGMENTS).to_pylist() if row["status"] == rows.STATUS_OK]
     texts = spoken_texts(settings, args, clips, checks)
     clip_items = [
@@ -54,7 +49,7 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
         needed = sorted({item.work[1] for item in missing})
         devices.claim(*(check_device(settings, check) for check in needed))
-        measurers = {check: load(settings, check, folders.get(check)) for check in needed}
+        measurers = {check: load_check(settings, check) for check in needed}
         audio = ClipStore(args.segments, args.audio[0], settings.corpus_root(args.corpus)) if args.audio else None
 
         def measured(work: tuple[dict[str, Any], str]) -> Outcome:
@@ -110,13 +105,6 @@ def inputs(text: SpokenText, row: dict[str, Any], used: Sequence[str]) -> list[s
     """What a check's result depends on: the text, its language, and what the check uses beside."""
     beside = [audio_key(row) if name == "audio" else repr(getattr(text, name)) for name in used]
     return [text.text, text.language, *beside]
-
-
-def load(settings: Settings, check: str, folder: Path | None) -> Measurer:
-    """A check, with its model if it has one."""
-    module = plugins.find("checks", check)
-    options = plugin_settings("checks", check, settings.checks[check], f"checks.{check}")
-    return module.load(options, folder) if hasattr(module, "load") else partial(module.measure, settings=options)
 
 
 def heard(clips: ClipStore, row: dict[str, Any]) -> Any:

@@ -23,6 +23,7 @@ ASKED = (
     "transcribe_segments",
     "measure_segments",
     "measure_texts",
+    "describe_clips",
     "encode_tokens",
     "select_segments",
     "pack_protos",

@@ -29,7 +29,14 @@ from kaiku.store.items import Item
 
 T = TypeVar("T")
 
-ITEM_RULES = ("segment_recordings", "transcribe_segments", "measure_segments", "measure_texts", "encode_tokens")
+ITEM_RULES = (
+    "segment_recordings",
+    "transcribe_segments",
+    "measure_segments",
+    "measure_texts",
+    "describe_clips",
+    "encode_tokens",
+)
 TRAINING_RULES = ("train_codec", "train_model")
 SHOWN = 3
 """Differences told of each stage."""

@@ -14,7 +14,7 @@ from pydantic import Field
 from kaiku.asr._transformers import exact_fp32, load_whole
 from kaiku.errors import KaikuError
 from kaiku.metrics.recognition import comparable
-from kaiku.strict import Strict, speed_only
+from kaiku.strict import Strict, by_content, speed_only
 from kaiku.text import ctc
 from kaiku.text.spoken import SAMPLE_RATE, SpokenText
 
@@ -33,7 +33,7 @@ FIELDS = {
 class Settings(Strict):
     """The model, and what it is not asked."""
 
-    model: str = Field("ctc", description="Base model (`bases:`) of the kind *ForCTC.")
+    model: str = by_content("ctc", description="Base model (`bases:`) of the kind *ForCTC.")
     max_unknown: float = Field(
         0.1, ge=0, le=1, description="Share of letters the vocabulary may lack; of more, nothing is measured."
     )
@@ -42,13 +42,13 @@ class Settings(Strict):
 
 
 class Aligner:
-    """A loaded model; called with a clip, it measures it."""
+    """A loaded model."""
 
     def __init__(self, model: Any, extractor: Any, device: str, letters: "Letters", settings: Settings):
         self.model, self.extractor, self.device = model, extractor, device
         self.letters, self.settings = letters, settings
 
-    def __call__(self, clip: SpokenText) -> dict[str, float | None]:
+    def measure(self, clip: SpokenText) -> dict[str, float | None]:
         """See FIELDS; None without text or sound, of too long a clip, and where the vocabulary lacks too much."""
         found: dict[str, float | None] = dict.fromkeys(FIELDS)
         words, unknown = self.letters.spell(clip.text)

@@ -38,22 +38,12 @@ class Settings(Strict):
 
 
 def measure(clip: ClipAudio, settings: Settings) -> dict[str, float | None]:
-    stretches = [s for s in _background(clip, settings.guard_ms / 1000) if len(s) >= FRAME]
+    stretches = [s for s in clip.outside_speech(settings.guard_ms / 1000) if len(s) >= FRAME]
     if sum(map(len, stretches)) < settings.min_background_s * SAMPLE_RATE:
         return {"hum_db": None, "hum_hz": None}
     spectrum_db = _median_spectrum_db(stretches)
     score, mains = max((_score(spectrum_db, mains), -mains) for mains in MAINS_HZ)
     return {"hum_db": score, "hum_hz": float(-mains)}
-
-
-def _background(clip: ClipAudio, guard_s: float) -> list[np.ndarray]:
-    """The stretches outside speech, float32 at 16 kHz."""
-    samples = clip.samples_16k
-    edges = [0]
-    for start_s, end_s in clip.speech:
-        edges += [round((start_s - guard_s) * SAMPLE_RATE), round((end_s + guard_s) * SAMPLE_RATE)]
-    edges.append(len(samples))
-    return [samples[start:end] for start, end in zip(edges[::2], edges[1::2]) if end > max(start, 0)]
 
 
 def _median_spectrum_db(stretches: list[np.ndarray]) -> np.ndarray:

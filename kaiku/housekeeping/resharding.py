@@ -93,6 +93,7 @@ def _stages(corpus: str) -> Iterator[_Stage]:
     yield from _found("segment", "segments", corpus, ".tar", artefacts.segments)
     yield from _found("measure", "measures", corpus, "", _without_data(artefacts.measures))
     yield from _found("measure_texts/*", "text_measures/*", corpus, "", _without_data(artefacts.measures))
+    yield from _found("describe", "descriptions", corpus, "", _without_data(artefacts.descriptions))
     yield from _found("transcribe/*", "transcripts/*", corpus, "", _without_data(artefacts.transcripts))
     for stage in _found("encode/*", "tokens/*", corpus, ".npy", artefacts.segments):
         if codebooks := _codebooks(stage):
@@ -215,12 +216,15 @@ def _put_in_place(corpus: str, done: Resharded) -> None:
     shutil.rmtree(staging)
 
 
-_OUTPUTS = ("segments", "measures", "text_measures", "transcripts", "tokens", "selection", "protos")
+_OUTPUTS = (
+    *("segments", "transcripts", "measures", "text_measures", "descriptions", "comparisons", "tokens"),
+    *("selection", "protos"),
+)
 
 
 def _is_output(path: str, corpus: str) -> bool:
     """Whether a path is an output of one of a corpus' shards."""
-    by_shard = r"(segments|measures|(transcripts|text_measures|tokens|selection)/[^/]+)"
+    by_shard = r"(segments|measures|descriptions|comparisons|(transcripts|text_measures|tokens|selection)/[^/]+)"
     packs = r"protos/[^/]+/[^/]+/[^/]+"
     name = re.escape(corpus)
     return re.fullmatch(rf"data/({by_shard}/{name}/\d+\.\w+|{packs}/{name}-\d+\.protos)", path) is not None

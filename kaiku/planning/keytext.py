@@ -18,6 +18,8 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "transcribe_segments": ("transcribe", ("asr",)),
     "measure_segments": ("measures", ()),
     "measure_texts": ("text_measures", ("asr",)),
+    "describe_clips": ("descriptions", ()),
+    "compare_clips": ("comparisons", ()),
     "select_segments": ("select", ("dataset", "corpus")),
     "train_codec": ("fit_codec", ("codec",)),
     "encode_tokens": ("encode_shard", ("codec", "corpus")),
@@ -37,6 +39,8 @@ _SUBJECTS = {
     "transcribe": "asr {asr}: options",
     "measure": "check {check}",
     "measure_text": "check {check}",
+    "describe": "check {check}",
+    "compare": "check {check}",
     "select": "dataset {dataset}",
     "fit_codec": "codec {codec}: options",
     "encode": "codec {codec}: options",
@@ -44,6 +48,9 @@ _SUBJECTS = {
     "export": "export {export}",
 }
 """Whose settings a stage's parameters are, and under which of its settings they stand; else those of a run."""
+
+_BY_CHECK = ("measure", "measure_text", "describe", "compare")
+"""Stages whose key has a line for each check."""
 
 _PLUGINS = {"check": "checks", "codec": "codecs", "asr": "asr", "run": "families", "export": "exports"}
 """Whose code a kind of plug-in is."""
@@ -125,7 +132,7 @@ def _parsed(text: str) -> dict[str, dict[str, Any]] | None:
         for line in text.splitlines():
             value, end = json.JSONDecoder().raw_decode(line)
             value["beside"] = line[end:].strip()
-            found[value["params"].get("check", "") if value["stage"] in ("measure", "measure_text") else ""] = value
+            found[value["params"].get("check", "") if value["stage"] in _BY_CHECK else ""] = value
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return found

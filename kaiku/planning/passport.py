@@ -110,7 +110,7 @@ def _transcripts(settings: Settings, place: Place) -> Iterator[dict[str, Any]]:
 
 
 def _measures(settings: Settings, place: Place) -> Iterator[dict[str, Any]]:
-    folders = [DATA / "measures", *(DATA / "text_measures" / asr for asr in settings.asr)]
+    folders = [DATA / "measures", DATA / "comparisons", *(DATA / "text_measures" / asr for asr in settings.asr)]
     for row in (row for folder in folders for row in _rows(folder / place.corpus, place, "clip")):
         check = row["item"].rpartition(":")[2]
         known = plugins.find("checks", check).FIELDS if check in plugins.known("checks") else {}

@@ -13,7 +13,7 @@ from kaiku.planning.finding import Place
 from kaiku.planning.job import Past
 from kaiku.planning.keytext import PresentKeys, differences, parts
 from kaiku.planning.stored import published
-from kaiku.planning.work import MEASURING
+from kaiku.planning.work import BY_CHECK
 from kaiku.settings import Settings
 from kaiku.stages import check_model, second_asrs, text_checks
 from kaiku.store import rows
@@ -100,6 +100,10 @@ def artefacts(settings: Settings, place: Place) -> Iterator[Artefact]:
         own = ("--transcripts", f"data/transcripts/{asr}/{corpus}/{shard}.parquet", "--seconds", *seconds)
         own += ("--measures", f"data/measures/{corpus}/{shard}.parquet", "--rows", str(rows_path), "--carry", carry)
         yield Artefact("measure_texts", {**names, "asr": asr}, rows_path, ("--asr", asr, *clips, *own))
+    if settings.checks_that_need("corpus"):
+        rows_path = Path(f"data/descriptions/{corpus}/{shard}.parquet")
+        carry = f"work/carry/describe/{corpus}/{shard}"
+        yield Artefact("describe_clips", names, rows_path, (*clips, "--rows", str(rows_path), "--carry", carry))
     for codec in settings.codecs:
         rows_path = Path(f"data/tokens/{codec}/{corpus}/{shard}.parquet")
         own = ("--codec", codec, "--weights", str(codec_folder(settings, codec)), "--rows", str(rows_path))
@@ -135,7 +139,7 @@ def _why(
     before = _key_on_record(recorded(str(artefact.rows_path)))
     known = differences(before, now, artefact.names) if before and before != now else []
     if stale or absent:
-        yield from _of_check(known, stale + absent) if artefact.rule in MEASURING else known
+        yield from _of_check(known, stale + absent) if artefact.rule in BY_CHECK else known
         if not known:
             yield _input_words(artefact.rule)
     elif known and _are_named_otherwise(artefact, items, mine):
@@ -158,7 +162,7 @@ def _wanted(settings: Settings, artefact: Artefact, program: ModuleType) -> dict
 def _is_of(item: str, place: Place, rule: str) -> bool:
     if rule == "segment_recordings":
         return item == place.recording
-    return item == place.clip or (rule in MEASURING and item.rpartition(":")[0] == place.clip)
+    return item == place.clip or (rule in BY_CHECK and item.rpartition(":")[0] == place.clip)
 
 
 def _of_check(phrases: list[str], items: list[str]) -> Iterator[str]:

@@ -34,14 +34,23 @@ UNITS = {
     "transcribe_segments": "clips",
     "measure_segments": "clips x checks",
     "measure_texts": "texts x checks",
+    "describe_clips": "clips x checks",
+    "compare_clips": "clips x checks",
     "encode_tokens": "clips",
     "select_segments": "clips",
     "train_model": "steps",
 }
-ITEM_RULES = ("segment_recordings", "transcribe_segments", "measure_segments", "measure_texts", "encode_tokens")
+ITEM_RULES = (
+    "segment_recordings",
+    "transcribe_segments",
+    "measure_segments",
+    "measure_texts",
+    "describe_clips",
+    "encode_tokens",
+)
+BY_CHECK = {"measure_segments": "audio", "measure_texts": "text", "describe_clips": "corpus"}
+"""Rules whose items are a clip and a check each, and what these checks need."""
 
-MEASURING = ("measure_segments", "measure_texts")
-"""Rules whose items are a clip and a check each."""
 MAKES_WEIGHTS = ("train_codec", "fetch_model")
 AT_ONCE = "returns at once (same key)"
 
@@ -121,14 +130,14 @@ class Survey:
 
     def _items_estimated(self, job: Job, needs: Sequence[Work]) -> Work:
         corpus, shard = job.names["corpus"], job.names["shard"]
-        is_measure = job.rule in MEASURING
-        each = len(self._checks(job)) if is_measure else 1
+        each = len(self._checks(job)) if job.rule in BY_CHECK else 1
         steady, come, known = self._clips_behind(corpus, shard, needs)
         compute, there, changed = len(steady) * each, 0, None
         if steady and not any(need.job.rule in MAKES_WEIGHTS for need in needs):
             artefact, items = self._shard(job, {})
             kept = kept_keys(artefact)
-            stay = [item for item in items if (item.id.rpartition(":")[0] if is_measure else item.id) in steady]
+            by_check = job.rule in BY_CHECK
+            stay = [item for item in items if (item.id.rpartition(":")[0] if by_check else item.id) in steady]
             compute = len({item.key for item in stay if item.key not in kept})
             there, changed = len(stay) - compute, _changed(artefact, stay)
         compute = None if come is None else compute + come * each
@@ -137,7 +146,7 @@ class Survey:
     def _checks(self, job: Job) -> list[str]:
         if job.rule == "measure_texts":
             return stages.text_checks(self.settings, job.names["asr"])
-        return stages.checks_of(self.settings, "audio")
+        return self.settings.checks_that_need(BY_CHECK[job.rule])
 
     def _clips_behind(self, corpus: str, shard: str, needs: Sequence[Work]) -> tuple[set[str], int | None, int]:
         """Names of a shard's clips that will stay; about how many will come (None: nobody knows); about how many of

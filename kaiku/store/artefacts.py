@@ -36,6 +36,9 @@ TRANSCRIPTS = rows.schema(
 MEASURES = rows.schema(("clip", _text), ("check", _text), ("measure", _text), ("value", _real))
 """One row per clip and measure; a null value is "not measurable". Long, not wide: another check changes no column."""
 
+DESCRIPTIONS = rows.schema(("clip", _text), ("speaker", _text), ("check", _text), ("vector", pa.list_(pa.float32())))
+"""One row per clip and comparison; a null vector is "cannot be described"."""
+
 TOKENS = rows.schema(("clip", _text), ("digest", _text), *Npy.columns)
 
 SELECTION = pa.schema(
@@ -70,6 +73,11 @@ def transcripts(rows_path: Path, carry: Path, before: Path | None = None) -> Art
 def measures(rows_path: Path, carry: Path, before: Path | None = None) -> Artefact:
     """A shard of measures, of audio or of texts."""
     return Artefact(rows_path, None, MEASURES, None, carry, before)
+
+
+def descriptions(rows_path: Path, carry: Path, before: Path | None = None) -> Artefact:
+    """A shard of what comparisons need."""
+    return Artefact(rows_path, None, DESCRIPTIONS, None, carry, before)
 
 
 def tokens(rows_path: Path, codes_path: Path, codebooks: int, carry: Path, before: Path | None = None) -> Artefact:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from kaiku.store import atomic
 
-ITEM_ARTEFACTS = ("data/segments", "data/transcripts", "data/measures", "data/text_measures", "data/tokens")
+ITEM_ARTEFACTS = (
+    "data/segments",
+    "data/transcripts",
+    "data/measures",
+    "data/text_measures",
+    "data/descriptions",
+    "data/tokens",
+)
 FOLDER = Path("work/before")
 
 

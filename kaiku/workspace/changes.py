@@ -27,6 +27,8 @@ OUTPUTS = {
     "transcribe_segments": "data/transcripts/{asr}/{corpus}/{shard}.parquet",
     "measure_segments": "data/measures/{corpus}/{shard}.parquet",
     "measure_texts": "data/text_measures/{asr}/{corpus}/{shard}.parquet",
+    "describe_clips": "data/descriptions/{corpus}/{shard}.parquet",
+    "compare_clips": "data/comparisons/{corpus}/{shard}.parquet",
     "select_segments": "data/selection/{dataset}/{corpus}/{shard}.parquet",
     "train_codec": "models/codecs/{codec}/key.json",
     "encode_tokens": "data/tokens/{codec}/{corpus}/{shard}.parquet",

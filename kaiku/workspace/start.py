@@ -12,7 +12,7 @@ import kaiku
 from kaiku import plugins, stages
 from kaiku import settings as configuration
 from kaiku.errors import KaikuError
-from kaiku.loading import CODEC_FILES, codec_folder, is_fitted
+from kaiku.loading import CODEC_FILES, check_files, codec_folder, is_fitted
 from kaiku.review import files as review
 from kaiku.settings import CorpusSettings, Settings, layout_settings
 from kaiku.store import atomic, scan
@@ -189,6 +189,14 @@ def _check_bases(settings: Settings) -> None:
                 f"bases.{name}: {settings.base_root(name)} is not there",
                 expected="a folder with the checkpoint",
                 remedy="Mend `path:`, or give the base a `source:`.",
+            )
+    for check in settings.checks_that_need("audio"):
+        reference = check_files(settings, check).get("reference")
+        if reference is not None and not reference.is_file():
+            raise KaikuError(
+                f"checks.{check}.reference: {reference} is not there",
+                expected="an audio file of the target speaker",
+                remedy="Mend the path, or leave the check out.",
             )
 
 
