@@ -8,13 +8,13 @@ python -m workflow_scripts.transcribe_segments --asr given --corpus otso --segme
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kaiku import devices, job, plugins, stages
-from kaiku.asr import SAMPLE_RATE, Spoken
+from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
 from kaiku.audio.resample import resample
 from kaiku.loading import asr_device, weights_digest
 from kaiku.settings import Settings, plugin_settings
@@ -54,8 +54,8 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
         transcriber = load(settings, args.asr, folder)
-        for item in missing:
-            yield item, items.attempt(lambda work: transcribe(transcriber, module.NEEDS, clips, *work), item.work)
+        for batch in batches(missing, getattr(transcriber, "batch_size", 1)):
+            yield from zip(batch, transcribe(transcriber, module.NEEDS, clips, batch), strict=True)
 
     return artefacts.transcripts(args.rows, args.carry, before.of(args.rows)), clip_items, compute
 
@@ -75,13 +75,31 @@ def load(settings: Settings, asr: str, folder: Path | None) -> Any:
     return plugins.find("asr", own.kind).load(options, folder)
 
 
-def transcribe(transcriber: Any, needs: str, clips: ClipStore, row: dict[str, Any], clip: Spoken) -> Outcome:
-    """One clip's transcript as a row."""
-    if needs == "audio":
-        audio = clips.audio(row)
-        heard = resample(audio.samples, audio.sample_rate, SAMPLE_RATE)
-        clip = Spoken(**{**clip.__dict__, "audio": heard})
-    return Outcome([asdict(transcriber.transcribe(clip))])
+def batches(missing: Sequence[Item], size: int) -> Iterator[list[Item]]:
+    """The items in groups of about one length, the longest first: what does not fit into memory shows at once."""
+    if size > 1:
+        missing = sorted(missing, key=lambda item: (item.work[1].start_s - item.work[1].end_s, item.id))
+    for first in range(0, len(missing), size):
+        yield list(missing[first : first + size])
+
+
+def transcribe(transcriber: Any, needs: str, clips: ClipStore, batch: Sequence[Item]) -> list[Outcome]:
+    """The transcripts of some clips as rows. One that breaks takes no other with it: then each is heard by itself."""
+    ready = [items.attempt(lambda work: audible(clips, *work) if needs == "audio" else work[1], i.work) for i in batch]
+    sound = [clip for clip in ready if isinstance(clip, Spoken)]
+    found = items.attempt(transcriber.transcribe_batch, sound) if len(sound) > 1 else None
+    said = iter(found if isinstance(found, list) else [items.attempt(transcriber.transcribe, clip) for clip in sound])
+    return [_row(next(said)) if isinstance(clip, Spoken) else clip for clip in ready]
+
+
+def _row(said: Transcript | Outcome) -> Outcome:
+    return Outcome([asdict(said)]) if isinstance(said, Transcript) else said
+
+
+def audible(clips: ClipStore, row: dict[str, Any], clip: Spoken) -> Spoken:
+    """A clip with its samples."""
+    audio = clips.audio(row)
+    return replace(clip, audio=resample(audio.samples, audio.sample_rate, SAMPLE_RATE))
 
 
 def spoken(row: dict[str, Any], spans: Sequence[Span]) -> Spoken:

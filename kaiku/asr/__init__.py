@@ -41,7 +41,11 @@ class Transcript:
 
 
 class Transcriber(Protocol):
-    """Turns one clip into its text; the same clip gives the same text."""
+    """Turns one clip into its text; the same clip gives the same text.
+
+    One that hears several clips at once has `batch_size` above 1 and `transcribe_batch(clips)`, which returns a
+    transcript for each; where a batch changes results in the last digits, its size is a setting that enters the key.
+    """
 
     def transcribe(self, clip: Spoken) -> Transcript:
         """The text of a clip."""

@@ -13,13 +13,25 @@ def write(folder: Path) -> None:
     from ctranslate2.converters import TransformersConverter
 
     with tempfile.TemporaryDirectory() as source:
-        tokenizer = _tokenizer()
-        tokenizer.save_pretrained(source)
-        _model(tokenizer.get_vocab()).save_pretrained(source)
-        preprocessor = {"feature_size": 80, "sampling_rate": 16000, "hop_length": 160, "chunk_length": 30, "n_fft": 400}
-        (Path(source) / "preprocessor_config.json").write_text(json.dumps(preprocessor))
+        save(Path(source))
         converter = TransformersConverter(source, copy_files=["tokenizer.json", "preprocessor_config.json"])
         converter.convert(str(folder), force=True)
+
+
+def save(folder: Path) -> None:
+    """Fill the folder as transformers does: config, weights, tokenizer and preprocessor."""
+    tokenizer = _tokenizer()
+    tokenizer.save_pretrained(folder)
+    _model(tokenizer.get_vocab()).save_pretrained(folder)
+    preprocessor = {
+        "feature_extractor_type": "WhisperFeatureExtractor",
+        "feature_size": 80,
+        "sampling_rate": 16000,
+        "hop_length": 160,
+        "chunk_length": 30,
+        "n_fft": 400,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
 
 
 def _tokenizer():

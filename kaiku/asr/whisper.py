@@ -1,9 +1,11 @@
-"""Whisper in CTranslate2 by faster-whisper: one clip at a time, no sampling, never from a model hub."""
+"""Whisper in CTranslate2 by faster-whisper: single clips or batches, no sampling, never from a model hub."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from pydantic import Field
 
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
@@ -28,6 +30,12 @@ class Settings(Strict):
     compute_type: Literal["float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"] = (
         Field("int8", description="Number format of the computation; changes results. float16 and bfloat16 need a GPU.")
     )
+    batch_size: int = Field(
+        1,
+        ge=1,
+        description="Clips heard at once; for a GPU. Changes results in the last digits where products are rounded "
+        "otherwise for more of them: more than 1 is for machines that do not count on the same bits.",
+    )
     device: Literal["auto", "cpu", "cuda"] = speed_only("auto", description="Where the model runs.")
     threads: int = speed_only(1, ge=1, description="CPU threads of one job.")
 
@@ -37,18 +45,73 @@ class Whisper:
 
     def __init__(self, model: "WhisperModel", settings: Settings):
         self.model, self.settings = model, settings
+        self.batch_size = settings.batch_size
 
     def transcribe(self, clip: Spoken) -> Transcript:
         """The text of one clip; where nothing is heard, an empty text without confidence."""
-        if clip.audio.ndim != 1 or clip.audio.dtype != "float32":
-            raise KaikuError(
-                f"audio {clip.audio.dtype} {list(clip.audio.shape)}", expected=f"float32 [samples] at {SAMPLE_RATE} Hz"
-            )
+        return self.transcribe_batch([clip])[0]
+
+    def transcribe_batch(self, clips: Sequence[Spoken]) -> list[Transcript]:
+        """The texts of some clips. Those of one window and known language are heard together, the others one by one."""
+        found: dict[int, Transcript] = {}
+        together: dict[int, tuple[np.ndarray, str]] = {}
+        for number, clip in enumerate(clips):
+            checked(clip)
+            language = self._language(clip.language)
+            features = self._window(clip.audio) if language and clip.audio.size <= WINDOW_S * SAMPLE_RATE else None
+            if features is None:
+                found[number] = self._one_by_one(clip, language)
+            elif not features.size:
+                found[number] = Transcript("", None, language if clip.audio.size else clip.language)
+            else:
+                together[number] = features, language
+        if together:
+            found |= zip(together, self._together(*zip(*together.values(), strict=True)), strict=True)
+        return [found[number] for number in range(len(clips))]
+
+    def _window(self, audio: np.ndarray) -> np.ndarray:
+        """float32 [mel bands, frames of a whole window]; no frames where the audio is shorter than one."""
+        from faster_whisper.audio import pad_or_trim
+
+        features = self.model.feature_extractor(audio)[:, :-1] if audio.size else np.zeros((1, 0), np.float32)
+        return pad_or_trim(features) if features.size else features
+
+    def _together(self, windows: Sequence[np.ndarray], languages: Sequence[str]) -> list[Transcript]:
+        """As `transcribe` of faster-whisper hears one window without timestamps, but several at once."""
+        from ctranslate2 import StorageView
+        from faster_whisper.tokenizer import Tokenizer
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        whole = self.model.model
+        tokenizers = [
+            Tokenizer(self.model.hf_tokenizer, whole.is_multilingual, task="transcribe", language=language)
+            for language in languages
+        ]
+        results = whole.generate(
+            whole.encode(StorageView.from_array(np.ascontiguousarray(np.stack(windows)))),
+            [[*tokenizer.sot_sequence, tokenizer.no_timestamps] for tokenizer in tokenizers],
+            beam_size=self.settings.beam_size,
+            max_length=self.model.max_length,
+            return_scores=True,
+            suppress_blank=True,
+            suppress_tokens=get_suppressed_tokens(tokenizers[0], [-1]),
+        )
+        found = []
+        for result, tokenizer, language in zip(results, tokenizers, languages, strict=True):
+            tokens = result.sequences_ids[0]
+            text = " ".join(tokenizer.decode(tokens).split())
+            # The score is the mean over the tokens; the end of text, whose probability is in it, is not counted there.
+            logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
+            found.append(Transcript(text, as_probability(logprob) if text else None, language))
+        return found
+
+    def _one_by_one(self, clip: Spoken, language: str | None) -> Transcript:
+        """A clip of several windows, or in a language that is to be heard first."""
         if not clip.audio.size:
             return Transcript("", None, clip.language)
         segments, heard = self.model.transcribe(
             clip.audio,
-            language=self._language(clip.language),
+            language=language,
             beam_size=self.settings.beam_size,
             temperature=0.0,
             condition_on_previous_text=False,
@@ -64,18 +127,32 @@ class Whisper:
         return Transcript(text, _confidence(segments), heard.language)
 
     def _language(self, clip_language: str) -> str | None:
-        """Whisper's code of the language spoken, None where it is to be heard."""
-        tag = self.settings.language or clip_language
-        code = tag.lower().replace("_", "-").split("-")[0]
-        if code in ("", "und"):
-            return None
-        if code not in self.model.supported_languages:
-            raise KaikuError(
-                f"language {tag!r}, which this Whisper model does not know",
-                expected=f"one of {', '.join(self.model.supported_languages)}",
-                remedy="Set `language` of the transcriber, or use another one for this corpus.",
-            )
-        return code
+        return language_code(self.settings.language or clip_language, self.model.supported_languages)
+
+
+def language_code(tag: str, known: Sequence[str]) -> str | None:
+    """Whisper's code of a BCP 47 tag, None where the language is to be heard. Raises KaikuError where it is unknown.
+
+    known: the model's languages; a model of one language has none to choose from, and is not asked.
+    """
+    code = tag.lower().replace("_", "-").split("-")[0]
+    if code in ("", "und"):
+        return None
+    if known and code not in known:
+        raise KaikuError(
+            f"language {tag!r}, which this Whisper model does not know",
+            expected=f"one of {', '.join(known)}",
+            remedy="Set `language` of the transcriber, or use another one for this corpus.",
+        )
+    return code
+
+
+def checked(clip: Spoken) -> None:
+    """Raise KaikuError where a clip's audio is not what transcribers hear."""
+    if clip.audio.ndim != 1 or clip.audio.dtype != "float32":
+        raise KaikuError(
+            f"audio {clip.audio.dtype} {list(clip.audio.shape)}", expected=f"float32 [samples] at {SAMPLE_RATE} Hz"
+        )
 
 
 def load(settings: Settings, folder: Path) -> Whisper:
@@ -122,4 +199,9 @@ def _confidence(segments: list) -> float | None:
     tokens = sum(len(segment.tokens) + 1 for segment in segments)
     if not tokens:
         return None
-    return math.exp(min(0.0, sum(segment.avg_logprob * (len(segment.tokens) + 1) for segment in segments) / tokens))
+    return as_probability(sum(segment.avg_logprob * (len(segment.tokens) + 1) for segment in segments) / tokens)
+
+
+def as_probability(logprob: float) -> float:
+    """0..1 in steps of 0.0001: the bits beyond are of how sums were rounded, this time."""
+    return round(math.exp(min(0.0, logprob)), 4)

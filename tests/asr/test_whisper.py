@@ -88,4 +88,47 @@ def test_a_damaged_model_is_told(folder, tmp_path):
 
 def test_speed_stays_out_of_the_key():
     slow, fast = whisper.Settings(), whisper.Settings(threads=8, device="cuda")
-    assert key_params(slow) == key_params(fast) == {"language": "", "beam_size": 5, "compute_type": "int8"}
+    assert (
+        key_params(slow)
+        == key_params(fast)
+        == {
+            "language": "",
+            "beam_size": 5,
+            "compute_type": "int8",
+            "batch_size": 1,
+        }
+    )
+
+
+LENGTHS_S = (0.4, 3, 12, 29.9, 30, 1 / SAMPLE_RATE, 0, 31)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    languages = ("fi", "pt-BR", "te", "fi", "en", "fi", "fi", "de")
+    return [spoken(length, tag, seed) for seed, (length, tag) in enumerate(zip(LENGTHS_S, languages, strict=True))]
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "int8"])
+@pytest.mark.parametrize("beam_size", [1, 5])
+def test_a_batch_is_as_its_clips_one_by_one(folder, clips, compute_type, beam_size):
+    model = whisper.load(whisper.Settings(compute_type=compute_type, beam_size=beam_size, batch_size=8), folder)
+    together = model.transcribe_batch(clips)
+    for others in ([model.transcribe(clip) for clip in clips], model.transcribe_batch(clips[::-1])[::-1]):
+        assert [(said.text_raw, said.language) for said in together] == [(o.text_raw, o.language) for o in others]
+        for said, other in zip(together, others, strict=True):
+            assert said.confidence == pytest.approx(other.confidence, abs=1.1e-4)
+    assert [said.language for said in together] == ["fi", "pt", "te", "fi", "en", "fi", "fi", "de"]
+    assert [bool(said.text_raw) for said in together] == [True] * 5 + [False, False, True]
+
+
+def test_one_window_is_heard_as_faster_whisper_hears_it(folder, clips):
+    model = whisper.load(whisper.Settings(compute_type="float32"), folder)
+    for clip in clips[:4]:
+        ours, theirs = model.transcribe(clip), model._one_by_one(clip, model._language(clip.language))
+        assert (ours.text_raw, ours.language) == (theirs.text_raw, theirs.language)
+        assert ours.confidence == pytest.approx(theirs.confidence, abs=1.1e-4)
+
+
+def test_the_batch_size_enters_the_key():
+    assert key_params(whisper.Settings(batch_size=8)) != key_params(whisper.Settings())
