@@ -1,8 +1,9 @@
 """Where a recording is cut: from spans of speech to clips, as they come, in samples.
 
 Spans gather in a group until a pause ends it; a group that grows too long is split at its best pause. The newest
-finished group is held back, so that a short one can still join its neighbour. Cuts lie in pauses, with a margin around
-the speech; a pause too short for two margins is cut at its quietest point.
+finished group is held back, so that a short one can still join its neighbour. Cuts lie in pauses, a margin away from
+the speech or, where breath or reverberation is there, at a quieter place within reach; a pause too short for two
+margins is cut at its quietest point.
 """
 
 from collections.abc import Callable
@@ -20,20 +21,30 @@ class Lengths:
     margin: int
     pause: int
     longest_pause: int
+    reach: int = 0
 
 
 class Cutter:
     """Takes spans of speech in order and gives clips in order, none longer than `longest`, none overlapping.
 
-    quietest: the best sample to cut at between two samples of the recording.
+    quietest: the best sample to cut at between two samples of the recording. edge: the best sample to end a clip at,
+    given its first or last span of speech, where the margin around that ends, and how far out the cut may be.
     """
 
-    def __init__(self, lengths: Lengths, quietest: Callable[[int, int], int]):
+    def __init__(
+        self,
+        lengths: Lengths,
+        quietest: Callable[[int, int], int],
+        edge: Callable[[Span, int, int], int] = lambda span, near, far: near,
+    ):
         self._lengths = lengths
         self._quietest = quietest
+        self._edge = edge
         self._group: list[Span] = []
         self._held: list[Span] = []
-        self._shared_cut: int | None = None  # where the clip before ended, if the next begins right there
+        self._last_cut = 0  # where the clip before ended
+        self._is_shared = False  # whether the next begins right there
+        self._total: int | None = None
 
     def add(self, span: Span) -> list[Span]:
         """Clips that this span completes."""
@@ -63,17 +74,18 @@ class Cutter:
     def finish(self, total: int) -> list[Span]:
         """The last clips of a recording of `total` samples."""
         clips: list[Span] = []
+        self._total = total
         if self._group:
             self._finish_group(clips)
         if self._held:
             self._emit_held(None, clips)
-        return [(start, min(end, total)) for start, end in clips]
+        return clips
 
     def needed_from(self, settled: int) -> int:
-        """The first sample that a later clip can hold."""
+        """The first sample that a later clip can hold, or that decides where it begins."""
         spans = self._held or self._group
-        start = max(0, (spans[0][0] if spans else settled) - self._lengths.margin)
-        return start if self._shared_cut is None else min(start, self._shared_cut)
+        start = (spans[0][0] if spans else settled) - self._lengths.margin - self._lengths.reach
+        return max(0, min(start, self._last_cut) if self._is_shared else start)
 
     def _split_while_too_long(self, clips: list[Span]) -> list[Span]:
         while self._length(self._group) > self._lengths.longest:
@@ -111,11 +123,26 @@ class Cutter:
     def _emit_held(self, next_start: int | None, clips: list[Span]) -> None:
         """The clip of the held group; `next_start` where the speech behind it begins, None where it is far or never."""
         group, self._held = self._held, []
-        start = self._shared_cut if self._shared_cut is not None else max(0, group[0][0] - self._lengths.margin)
-        end, self._shared_cut = group[-1][1] + self._lengths.margin, None
-        if next_start is not None and next_start - group[-1][1] < 2 * self._lengths.margin:
-            end = self._shared_cut = self._quietest(group[-1][1], next_start)
+        start = self._last_cut if self._is_shared else self._start_of(group)
+        self._is_shared = next_start is not None and next_start - group[-1][1] < 2 * self._lengths.margin
+        end = self._quietest(group[-1][1], next_start) if self._is_shared else self._end_of(group, start, next_start)
         clips.append((start, end))
+        self._last_cut = end
+
+    def _start_of(self, group: list[Span]) -> int:
+        near = max(self._last_cut, group[0][0] - self._lengths.margin)
+        room = (self._lengths.longest - self._length(group)) // 2
+        far = max(self._last_cut, near - min(self._lengths.reach, room))
+        return self._edge(group[0], near, far) if near > 0 else 0
+
+    def _end_of(self, group: list[Span], start: int, next_start: int | None) -> int:
+        near = group[-1][1] + self._lengths.margin
+        far = min(near + self._lengths.reach, start + self._lengths.longest)
+        if next_start is not None:
+            far = min(far, next_start - self._lengths.margin)
+        if self._total is not None:
+            near, far = min(near, self._total), min(far, self._total)
+        return self._edge(group[-1], near, far) if near != self._total else near
 
     def _length(self, spans: list[Span]) -> int:
         return spans[-1][1] - spans[0][0] + 2 * self._lengths.margin

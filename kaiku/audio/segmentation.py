@@ -18,6 +18,10 @@ from kaiku.audio.vad import FRAME, FRAME_MS, SAMPLE_RATE, SpanDetector, SpeechPr
 LIBRARIES = ("soundfile", "av", "soxr", "silero-vad")
 QUIET_S = 0.06  # what a cut needs: the length of a stop closure
 HOP_S = 0.01
+NEARLY = 2.0  # times the least power, 3 dB: as good, so that clips do not take more silence than they need
+QUIET = 10**4.5  # times weaker than speech: quiet in any case
+LOUD = 10**3.0  # times weaker than speech, and louder: not quiet in any case
+BESIDE_S = 0.5  # of speech next to a cut that it is compared with
 
 
 class SegmentSettings(SpeechSettings):
@@ -37,6 +41,12 @@ class SegmentSettings(SpeechSettings):
     margin_ms: float = Field(
         150, ge=0, description="ms kept around speech: fricatives and breaths at its edges lie below the detector"
     )
+    reach_ms: float = Field(
+        500,
+        ge=0,
+        description="ms beyond the margin within which a cut may move to a quieter place: breath and reverberation "
+        "stand next to speech",
+    )
     pause_ms: float = Field(
         400, ge=0, description="ms; a pause this long ends a clip of at least min_s: mostly the end of a sentence"
     )
@@ -55,17 +65,20 @@ class SegmentSettings(SpeechSettings):
                 f"max_pause_ms {self.max_pause_ms} is less than pause_ms {self.pause_ms} "
                 f"or twice margin_ms {self.margin_ms}"
             )
+        if self.max_pause_ms < self.margin_ms + self.reach_ms + 1000 * QUIET_S:
+            raise ValueError(
+                f"max_pause_ms {self.max_pause_ms} is less than margin_ms {self.margin_ms}, reach_ms {self.reach_ms} "
+                f"and {1000 * QUIET_S:.0f}: a cut would be sought where the next clip may be"
+            )
         if self.max_s * 1000 < 4 * self.margin_ms + self.max_pause_ms:
             raise ValueError(f"max_s {self.max_s} leaves no room for two margins and a pause of max_pause_ms")
         return self
 
     def lengths(self, sample_rate: int) -> Lengths:
         """The lengths in samples."""
-        shortest, longest, margin, pause, longest_pause = (
-            round(seconds * sample_rate)
-            for seconds in (self.min_s, self.max_s, self.margin_ms / 1e3, self.pause_ms / 1e3, self.max_pause_ms / 1e3)
-        )
-        return Lengths(shortest, longest, margin, pause, longest_pause)
+        seconds = (self.min_s, self.max_s)
+        milliseconds = (self.margin_ms, self.pause_ms, self.max_pause_ms, self.reach_ms)
+        return Lengths(*(round(s * sample_rate) for s in (*seconds, *(ms / 1000 for ms in milliseconds))))
 
 
 @dataclass(frozen=True)
@@ -172,7 +185,7 @@ class Segmentation:
     def _cut(self, audio: AudioStream) -> Iterator[Clip]:
         rate = audio.sample_rate
         history = History(rate)
-        cutter = Cutter(self.settings.lengths(rate), history.quietest)
+        cutter = Cutter(self.settings.lengths(rate), history.quietest, history.edge)
         resampler, model = StreamResampler(rate, SAMPLE_RATE), SpeechProbability()
         detector = SpanDetector(self.settings, longest=round(self.settings.max_s * 1000 / FRAME_MS))
 
@@ -189,7 +202,7 @@ class Segmentation:
                 yield from clips(cutter.add((at(start), at(end))))
             yield from clips(cutter.advance(at(detector.settled)))
             self.most_held = max(self.most_held, history.held)
-            history.forget(cutter.needed_from(at(detector.settled)))
+            history.forget(cutter.needed_from(at(detector.settled)) - history.window)
         rest = np.concatenate([model.push(resampler.finish()), model.finish()])
         for start, end in detector.push(rest) + detector.finish():
             yield from clips(cutter.add((at(start), at(end))))
@@ -204,6 +217,7 @@ class History:
         self._first = 0
         self._hop = max(1, round(HOP_S * sample_rate))
         self._quiet = round(QUIET_S / HOP_S)
+        self.window = self._quiet * self._hop
         self.held = 0
 
     def append(self, samples: np.ndarray) -> None:
@@ -230,13 +244,41 @@ class History:
 
     def quietest(self, start: int, end: int) -> int:
         """Middle of the 60 ms of least power between two samples; the middle of both if they are closer than that."""
-        hops = (end - start) // self._hop
-        if hops < self._quiet:
+        if (end - start) // self._hop < self._quiet:
             return (start + end) // 2
-        samples = self.read(start, start + hops * self._hop).astype(np.float64)
-        power = np.square(samples).reshape(hops, self._hop).sum(axis=1)
-        windows = np.lib.stride_tricks.sliding_window_view(power, self._quiet).sum(axis=1)
-        return start + int(np.argmin(windows)) * self._hop + self._quiet * self._hop // 2
+        return start + int(np.argmin(self._powers(start, end))) * self._hop + self.window // 2
+
+    def edge(self, span: tuple[int, int], near: int, far: int) -> int:
+        """Where a clip ends whose first or last span of speech is `span`: the quiet place nearest to `near`.
+
+        Quiet are 60 ms that are nearly the quietest between `far` and a third of the margin, or QUIET times weaker than
+        the speech beside. Where the recording's own end is that near and nothing is quiet, it is the place: a recording
+        that begins within a word does so before the detector has heard it.
+        """
+        half, outward = self.window // 2, 1 if near >= span[1] else -1
+        speech = span[1] if outward > 0 else span[0]
+        last = self._first + self.held - half if outward > 0 else self._first + half  # a whole window is held
+        reaches_end = (far - last) * outward > 0  # only at the recording's ends: elsewhere more than `far` is held
+        far = last if reaches_end else far
+        inner = speech + (near - speech) // 3
+        powers = self._powers(inner - outward * half, far + outward * half)
+        beside = self._powers(speech, speech - outward * min(span[1] - span[0], round(BESIDE_S / HOP_S) * self._hop))
+        loudest = beside.max(initial=0)
+        if not len(powers) or (reaches_end and powers.min() > loudest / LOUD):
+            return near if not reaches_end else max(0, last + outward * half)
+        good = np.flatnonzero(powers <= max(NEARLY * powers.min(), loudest / QUIET))
+        wanted = abs(near - inner) // self._hop
+        return inner + outward * self._hop * int(good[np.argmin(abs(good - wanted))])
+
+    def _powers(self, start: int, end: int) -> np.ndarray:
+        """Power of the windows of 60 ms, every 10 ms from `start` on towards `end`, which may lie before it."""
+        hops = abs(end - start) // self._hop
+        if hops < self._quiet:
+            return np.zeros(0)
+        length = hops * self._hop
+        samples = self.read(start, start + length) if end > start else self.read(start - length, start)[::-1]
+        power = np.square(samples, dtype=np.float64).reshape(hops, self._hop).sum(axis=1)
+        return np.lib.stride_tricks.sliding_window_view(power, self._quiet).sum(axis=1)
 
 
 def clip_of(samples: np.ndarray, start: int, sample_rate: int, bits: int) -> Clip:

@@ -93,7 +93,7 @@ class Network:
         hidden = np.empty((len(gates), WIDTH), np.float32)
         # Side by side: gates of output, input and forgetting, candidate, cell; so that one product does two of them.
         row = np.empty(5 * WIDTH, np.float32)
-        z, sigmoids, output, candidate, c = row[:512], row[:384], row[:128], row[384:512], row[512:]
+        z, sigmoids, output, c = row[:512], row[:384], row[:128], row[512:]
         weights, weighted = row[128:384], row[384:]
         products, open_cell, half = np.empty(2 * WIDTH, np.float32), np.empty(WIDTH, np.float32), np.float32(0.5)
         admitted, kept = products[:WIDTH], products[WIDTH:]
