@@ -27,7 +27,8 @@ def scan(settings: Settings, corpus: str) -> StageKey:
 def segment(settings: Settings, corpus: str) -> StageKey:
     """Recordings to clips; inputs of an item: digest of the recording's bytes."""
     own = settings.corpora[corpus]
-    return StageKey("segment", {**key_params(own.segment), "mode": segment_mode(settings, corpus)}, _SEGMENTATION)
+    modules = (*_SEGMENTATION, *_NOTCH) if own.segment.notch_hum else _SEGMENTATION
+    return StageKey("segment", {**key_params(own.segment), "mode": segment_mode(settings, corpus)}, modules)
 
 
 def segment_mode(settings: Settings, corpus: str) -> str:
@@ -253,16 +254,8 @@ def computing_modules() -> list[str]:
 
     Layouts are none: what they find stands in manifests, which are written anew, where they differ, at every start.
     """
-    found = {
-        *READING,
-        *_SEGMENTATION,
-        "kaiku.adoption",
-        "kaiku.selection",
-        "kaiku.review.decisions",
-        "kaiku.packing",
-        "kaiku.drawing",
-        NORMALISING,
-    }
+    found = {*READING, *_SEGMENTATION, *_NOTCH, NORMALISING, "kaiku.adoption", "kaiku.selection"}
+    found |= {"kaiku.review.decisions", "kaiku.packing", "kaiku.drawing"}
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
     found |= {"kaiku.report.report", "kaiku.package", "kaiku.exports._licences"}
     for kind in ("checks", "asr", "codecs", "families", "exports"):
@@ -275,6 +268,7 @@ def computing_modules() -> list[str]:
 
 
 _SEGMENTATION = ("kaiku.audio.segmentation",)
+_NOTCH = ("kaiku.audio.notch",)
 
 
 def _check_options(settings: Settings, check: str) -> Any:

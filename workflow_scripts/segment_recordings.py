@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kaiku import job, stages
+from kaiku.audio.notch import Notch
 from kaiku.audio.segmentation import Segmentation, SegmentSettings
 from kaiku.errors import KaikuError
 from kaiku.settings import Settings
@@ -49,20 +50,28 @@ def cut_recording(row: AudioRow, root: Path, settings: SegmentSettings, spool_fo
     path = root / row.path
     if digest.of_file(path) != row.digest:
         raise KaikuError(f"{path} changed while the workflow ran", remedy="Run again; the new content is taken then.")
-    cutting, spool, found, payloads = Segmentation(path, settings), Spool(spool_folder), [], []
+    cutting, spool, found, payloads = Segmentation(path, settings, Notch), Spool(spool_folder), [], []
     for clip in cutting:
         times = {"start_s": clip.start_s, "end_s": clip.end_s, "peak": clip.peak, "gain_db": clip.gain_db}
         raw = {"path": row.path, "digest": row.digest} if clip.flac is None else {"path": ""}
-        found.append({**times, **raw, "treatment": ""})
+        found.append({**times, **raw, "treatment": cutting.treatment})
         payloads.append(None if clip.flac is None else spool.add(clip.flac))
     whole = {
         "recording_s": cutting.samples / cutting.sample_rate,
         "sample_rate": cutting.sample_rate,
         "channels": cutting.channels,
+        **hum_of(cutting),
     }
     if not found:
         return Outcome([{**whole, "peak": cutting.peak}], status="empty")
     return Outcome([{**clip, **whole} for clip in found], payloads)
+
+
+def hum_of(cutting: Segmentation) -> dict[str, Any]:
+    """What was heard of the mains between speech; nulls where there was too little of that, or nobody listened."""
+    if cutting.hum is None:
+        return {}
+    return {"hum_db": cutting.hum.score_db, "hum_hz": cutting.hum.mains_hz, "hum_harmonics": cutting.hum.named}
 
 
 def label(row: AudioRow, mode: str, clip: dict[str, Any]) -> dict[str, Any]:

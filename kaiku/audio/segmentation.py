@@ -1,10 +1,12 @@
-"""From a recording to clips, in one pass and in memory that does not grow with its length."""
+"""From a recording to clips, in memory that does not grow with its length.
 
-from collections import deque
-from collections.abc import Iterator
+One pass; two where hum is to be filtered out, since only the whole recording tells whether it hums.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -12,16 +14,12 @@ from pydantic import Field, model_validator
 from kaiku.audio.cutting import Cutter, Lengths
 from kaiku.audio.decode import LOSSLESS, AudioStream, mono, open_audio, probe
 from kaiku.audio.flac import encode_flac
+from kaiku.audio.history import QUIET_S, History
+from kaiku.audio.hum import Hum, HumMeter, hz
 from kaiku.audio.resample import StreamResampler
 from kaiku.audio.vad import FRAME, FRAME_MS, SAMPLE_RATE, SpanDetector, SpeechProbability, SpeechSettings
 
 LIBRARIES = ("soundfile", "av", "soxr", "silero-vad")
-QUIET_S = 0.06  # what a cut needs: the length of a stop closure
-HOP_S = 0.01
-NEARLY = 2.0  # times the least power, 3 dB: as good, so that clips do not take more silence than they need
-QUIET = 10**4.5  # times weaker than speech: quiet in any case
-LOUD = 10**3.0  # times weaker than speech, and louder: not quiet in any case
-BESIDE_S = 0.5  # of speech next to a cut that it is compared with
 
 
 class SegmentSettings(SpeechSettings):
@@ -52,6 +50,22 @@ class SegmentSettings(SpeechSettings):
     )
     max_pause_ms: float = Field(
         1500, ge=0, description="ms; no clip holds a longer pause, since a voice model would learn to fall silent"
+    )
+
+    notch_hum: bool = Field(
+        False,
+        description="filter mains hum out of the clips of those recordings in which it is found. Off by default: the "
+        "filter also takes what a voice has at these frequencies, which nothing brings back, and clips that could be "
+        "referenced are stored. Between speech hum is measured either way, so that a dataset can leave it out",
+    )
+    notch_above_db: float = Field(
+        13,
+        gt=0,
+        description="dB above their neighbourhood from which harmonics of the mains count as hum: clean recordings "
+        "stay below 10, rarely 12",
+    )
+    notch_q: float = Field(
+        60, ge=60, le=1000, description="frequency over width of each notch; wider ones than 60 are heard in the voice"
     )
 
     @model_validator(mode="after")
@@ -130,13 +144,25 @@ def identity(path: Path | str) -> Segmented:
     return Segmentation(path, SegmentSettings(mode="identity")).collect()
 
 
-class Segmentation:
-    """One pass over a recording: iterate once for the clips; the recording's own figures are complete after that.
+class Filter(Protocol):
+    """Takes a recording's samples in blocks and gives as many."""
 
+    def push(self, samples: np.ndarray) -> np.ndarray: ...
+
+
+MakeNotch = Callable[[int, Sequence[float], float], Filter]  # of the sample rate, frequencies in Hz, and Q
+
+
+class Segmentation:
+    """A recording on its way to clips: iterate once for them; its own figures are complete after that.
+
+    notch: what filters hum out (`kaiku.audio.notch.Notch`), needed where the settings ask for it.
     Memory: a block, the model's waiting samples, and the audio since the last decided cut (`most_held`, in samples).
     """
 
-    def __init__(self, path: Path | str, settings: SegmentSettings):
+    def __init__(self, path: Path | str, settings: SegmentSettings, notch: MakeNotch | None = None):
+        if settings.notch_hum and notch is None:
+            raise ValueError("notch_hum needs a notch")
         self.path = Path(path)
         self.settings = settings
         self.sample_rate = 0
@@ -144,14 +170,26 @@ class Segmentation:
         self.samples = 0
         self.peak = 0.0
         self.most_held = 0
+        self.hum: Hum | None = None
+        self.treatment = ""
+        self._notch = notch
 
     def __iter__(self) -> Iterator[Clip]:
         whole = self.settings.mode == "identity" or (
             self.settings.mode == "auto" and probe(self.path).duration_s <= self.settings.max_s
         )
         with open_audio(self.path) as audio:
-            self.sample_rate, self.channels = audio.sample_rate, audio.channels
-            yield from self._whole(audio) if whole else self._cut(audio)
+            if self.settings.notch_hum:
+                cuts = [cut for cut, _ in self._cuts(audio)]
+            else:
+                yield from self._whole(audio) if whole else self._cut(audio)
+                return
+        frequencies = self.hum.harmonics if self.hum and self.hum.is_above(self.settings.notch_above_db) else ()
+        with open_audio(self.path) as audio:
+            if whole and not frequencies:
+                yield from self._whole(audio)
+            else:
+                yield from self._filtered(audio, [(0, self.samples)] if whole else cuts, frequencies)
 
     def collect(self) -> Segmented:
         """All clips at once."""
@@ -167,6 +205,8 @@ class Segmentation:
         )
 
     def _mono_blocks(self, audio: AudioStream) -> Iterator[np.ndarray]:
+        self.sample_rate, self.channels = audio.sample_rate, audio.channels
+        self.samples, self.peak = 0, 0.0
         for block in audio.blocks():
             samples = mono(block)
             self.samples += len(samples)
@@ -183,8 +223,13 @@ class Segmentation:
             yield clip_of(samples, 0, audio.sample_rate, audio.bits)
 
     def _cut(self, audio: AudioStream) -> Iterator[Clip]:
+        for (start, end), history in self._cuts(audio):
+            yield clip_of(history.read(start, end), start, audio.sample_rate, audio.bits)
+
+    def _cuts(self, audio: AudioStream) -> Iterator[tuple[tuple[int, int], History]]:
+        """First sample of each clip and the one behind its last, while the history holds them."""
         rate = audio.sample_rate
-        history = History(rate)
+        history, hum = History(rate), HumMeter(self.settings.notch_above_db)
         cutter = Cutter(self.settings.lengths(rate), history.quietest, history.edge)
         resampler, model = StreamResampler(rate, SAMPLE_RATE), SpeechProbability()
         detector = SpanDetector(self.settings, longest=round(self.settings.max_s * 1000 / FRAME_MS))
@@ -192,93 +237,43 @@ class Segmentation:
         def at(frame: int) -> int:
             return min(round(frame * FRAME * rate / SAMPLE_RATE), self.samples)
 
-        def clips(cuts: list[tuple[int, int]]) -> Iterator[Clip]:
-            for start, end in cuts:
-                yield clip_of(history.read(start, end), start, rate, audio.bits)
+        def clips(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+            for start, end in spans:
+                hum.speech(start * FRAME, end * FRAME)
+                yield from cutter.add((at(start), at(end)))
 
         for samples in self._mono_blocks(audio):
             history.append(samples)
-            for start, end in detector.push(model.push(resampler.push(samples))):
-                yield from clips(cutter.add((at(start), at(end))))
-            yield from clips(cutter.advance(at(detector.settled)))
+            heard = resampler.push(samples)
+            hum.push(heard)
+            yield from ((clip, history) for clip in clips(detector.push(model.push(heard))))
+            hum.advance(detector.settled * FRAME)
+            yield from ((clip, history) for clip in cutter.advance(at(detector.settled)))
             self.most_held = max(self.most_held, history.held)
             history.forget(cutter.needed_from(at(detector.settled)) - history.window)
-        rest = np.concatenate([model.push(resampler.finish()), model.finish()])
-        for start, end in detector.push(rest) + detector.finish():
-            yield from clips(cutter.add((at(start), at(end))))
-        yield from clips(cutter.finish(self.samples))
+        heard = resampler.finish()
+        hum.push(heard)
+        rest = np.concatenate([model.push(heard), model.finish()])
+        yield from ((clip, history) for clip in clips(detector.push(rest) + detector.finish()))
+        self.hum = hum.finish()
+        yield from ((clip, history) for clip in cutter.finish(self.samples))
 
-
-class History:
-    """The latest samples of a recording, read by their position in it."""
-
-    def __init__(self, sample_rate: int):
-        self._blocks: deque[np.ndarray] = deque()
-        self._first = 0
-        self._hop = max(1, round(HOP_S * sample_rate))
-        self._quiet = round(QUIET_S / HOP_S)
-        self.window = self._quiet * self._hop
-        self.held = 0
-
-    def append(self, samples: np.ndarray) -> None:
-        self._blocks.append(samples)
-        self.held += len(samples)
-
-    def forget(self, before: int) -> None:
-        """Drop blocks that end before a sample."""
-        while self._blocks and self._first + len(self._blocks[0]) <= before:
-            gone = len(self._blocks.popleft())
-            self._first += gone
-            self.held -= gone
-
-    def read(self, start: int, end: int) -> np.ndarray:
-        """float32 [end - start]."""
-        parts, at = [], self._first
-        if start < at or end > at + self.held:
-            raise IndexError(f"samples {start} to {end} are not among those held, {at} to {at + self.held}")
-        for block in self._blocks:
-            if at < end and at + len(block) > start:
-                parts.append(block[max(0, start - at) : end - at])
-            at += len(block)
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
-
-    def quietest(self, start: int, end: int) -> int:
-        """Middle of the 60 ms of least power between two samples; the middle of both if they are closer than that."""
-        if (end - start) // self._hop < self._quiet:
-            return (start + end) // 2
-        return start + int(np.argmin(self._powers(start, end))) * self._hop + self.window // 2
-
-    def edge(self, span: tuple[int, int], near: int, far: int) -> int:
-        """Where a clip ends whose first or last span of speech is `span`: the quiet place nearest to `near`.
-
-        Quiet are 60 ms that are nearly the quietest between `far` and a third of the margin, or QUIET times weaker than
-        the speech beside. Where the recording's own end is that near and nothing is quiet, it is the place: a recording
-        that begins within a word does so before the detector has heard it.
-        """
-        half, outward = self.window // 2, 1 if near >= span[1] else -1
-        speech = span[1] if outward > 0 else span[0]
-        last = self._first + self.held - half if outward > 0 else self._first + half  # a whole window is held
-        reaches_end = (far - last) * outward > 0  # only at the recording's ends: elsewhere more than `far` is held
-        far = last if reaches_end else far
-        inner = speech + (near - speech) // 3
-        powers = self._powers(inner - outward * half, far + outward * half)
-        beside = self._powers(speech, speech - outward * min(span[1] - span[0], round(BESIDE_S / HOP_S) * self._hop))
-        loudest = beside.max(initial=0)
-        if not len(powers) or (reaches_end and powers.min() > loudest / LOUD):
-            return near if not reaches_end else max(0, last + outward * half)
-        good = np.flatnonzero(powers <= max(NEARLY * powers.min(), loudest / QUIET))
-        wanted = abs(near - inner) // self._hop
-        return inner + outward * self._hop * int(good[np.argmin(abs(good - wanted))])
-
-    def _powers(self, start: int, end: int) -> np.ndarray:
-        """Power of the windows of 60 ms, every 10 ms from `start` on towards `end`, which may lie before it."""
-        hops = abs(end - start) // self._hop
-        if hops < self._quiet:
-            return np.zeros(0)
-        length = hops * self._hop
-        samples = self.read(start, start + length) if end > start else self.read(start - length, start)[::-1]
-        power = np.square(samples, dtype=np.float64).reshape(hops, self._hop).sum(axis=1)
-        return np.lib.stride_tricks.sliding_window_view(power, self._quiet).sum(axis=1)
+    def _filtered(
+        self, audio: AudioStream, cuts: Sequence[tuple[int, int]], frequencies: Sequence[float]
+    ) -> Iterator[Clip]:
+        """Clips at places that are known, with notches at the frequencies if there are any."""
+        rate, history = audio.sample_rate, History(audio.sample_rate)
+        notch = self._notch(rate, frequencies, self.settings.notch_q) if frequencies else None
+        if frequencies:
+            self.treatment = f"notch {','.join(map(hz, frequencies))} Hz"
+        waiting = list(reversed(cuts))
+        for samples in self._mono_blocks(audio):
+            history.append(samples if notch is None else notch.push(samples))
+            while waiting and waiting[-1][1] <= self.samples:
+                start, end = waiting.pop()
+                yield clip_of(history.read(start, end), start, rate, audio.bits)
+            self.most_held = max(self.most_held, history.held)
+            history.forget(waiting[-1][0] if waiting else self.samples)
 
 
 def clip_of(samples: np.ndarray, start: int, sample_rate: int, bits: int) -> Clip:

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.audio.clips import ClipAudio
+from kaiku.audio.hum import FRAME, HOP, MAINS_HZ, heights, score_of
 from kaiku.audio.vad import SAMPLE_RATE
 from kaiku.strict import Strict
 
@@ -17,13 +18,6 @@ FIELDS = {
     "hum above 12; none with less than min_background_s outside speech.",
     "hum_hz": "Hz, the mains frequency with the higher figure: 50 or 60.",
 }
-MAINS_HZ = (50, 60)
-HARMONICS = 6
-STRONGEST = 3
-FRAME = SAMPLE_RATE // 2  # 0.5 s: bins of 2 Hz, narrow enough to tell 50 from 60 and hum from rumble
-HOP = FRAME // 2
-PEAK_BINS = 1  # +-2 Hz: mains frequency wanders
-NEAR_BINS, FAR_BINS = 4, 10  # the neighbourhood, 8 to 20 Hz away: clear of the peak's own skirts
 
 
 class Settings(Strict):
@@ -42,7 +36,7 @@ def measure(clip: ClipAudio, settings: Settings) -> dict[str, float | None]:
     if sum(map(len, stretches)) < settings.min_background_s * SAMPLE_RATE:
         return {"hum_db": None, "hum_hz": None}
     spectrum_db = _median_spectrum_db(stretches)
-    score, mains = max((_score(spectrum_db, mains), -mains) for mains in MAINS_HZ)
+    score, mains = max((score_of(heights(spectrum_db, mains)), -mains) for mains in MAINS_HZ)
     return {"hum_db": score, "hum_hz": float(-mains)}
 
 
@@ -53,15 +47,3 @@ def _median_spectrum_db(stretches: list[np.ndarray]) -> np.ndarray:
     )  # [N, FRAME]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(FRAME), axis=1)))
     return 10 * np.log10(np.median(power, axis=0) + 1e-12)
-
-
-def _score(spectrum_db: np.ndarray, mains_hz: int) -> float:
-    heights = []
-    for harmonic in range(1, HARMONICS + 1):
-        k = harmonic * mains_hz * FRAME // SAMPLE_RATE
-        peak = spectrum_db[k - PEAK_BINS : k + PEAK_BINS + 1].max()
-        around = np.concatenate(
-            [spectrum_db[k - FAR_BINS : k - NEAR_BINS + 1], spectrum_db[k + NEAR_BINS : k + FAR_BINS + 1]]
-        )
-        heights.append(float(peak - np.median(around)))
-    return float(np.mean(sorted(heights)[-STRONGEST:]))

@@ -19,7 +19,10 @@ SEGMENTS = rows.schema(
     ("sample_rate", _whole),  # Hz
     ("channels", _whole),  # of the recording; clips are mono
     ("gain_db", _real),  # laid on the clip so that it fits FLAC; reading takes it off again
-    ("treatment", _text),
+    ("treatment", _text),  # what was done to the clip's samples: "notch 60,120 Hz"; empty where nothing
+    ("hum_db", _real),  # of the recording between speech: see kaiku.audio.hum; null where it was not measurable
+    ("hum_hz", _real),  # the mains frequency, 50 or 60, that hum_db is of
+    ("hum_harmonics", _text),  # Hz of those that stand out, "60,120,180"
     ("peak", _real),  # of the samples before any gain; may be above 1.0
     ("speaker", _text),
     ("language", _text),

@@ -7,7 +7,8 @@ from synthetic_voice import recording, voice
 
 from kaiku.audio.decode import read_mono
 from kaiku.audio.flac import decode_flac
-from kaiku.audio.segmentation import History, Segmentation, SegmentSettings, identity, segment
+from kaiku.audio.history import History
+from kaiku.audio.segmentation import Segmentation, SegmentSettings, identity, segment
 from kaiku.errors import DecodeError
 
 VAD = SegmentSettings(mode="vad")
