@@ -7,7 +7,7 @@ RUN := $(BIN)/snakemake --profile profiles/ci --cores $(CORES)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toy test lint dry-runs pytest plan explain stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy
+.PHONY: help setup toy test lint dry-runs pytest plan explain review stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ plan: setup ## Say what a run would do, why, how long and how much disk (TARGETS
 
 explain: setup ## Tell all that is known of a clip (CLIP=id CORPUS=x)
 	@$(BIN)/python -m workflow_scripts.explain_clip "$(CLIP)" $(if $(CORPUS),--corpus $(CORPUS))
+
+review: setup ## Listen to clips, keep, reject and correct them in the browser (DATASET=x PORT=n)
+	@$(BIN)/python -m workflow_scripts.review_dataset --dataset "$(DATASET)" $(if $(PORT),--port $(PORT))
 
 reference: setup ## Write config/schema.json and docs/configuration.md anew
 	$(BIN)/python -m kaiku.reference

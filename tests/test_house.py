@@ -26,6 +26,7 @@ PROGRAMS_WITHOUT_RULE = {
     "explain_clip",
     "snapshot",
     "merge_locks",
+    "review_dataset",
 }
 
 

@@ -86,10 +86,10 @@ def match(
 
     clips: (clip, recording, start_s, end_s); contents: digest of each of the shard's recordings.
     """
-    by_recording: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+    by_recording: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
     if decisions:
         for clip, recording, start_s, end_s in clips:
-            by_recording[recording].append((clip, round(start_s * 1000), round(end_s * 1000)))
+            by_recording[recording].append((clip, start_s, end_s))
     found: dict[str, Decision] = {}
     lapsed = []
     for decision in latest(decisions):
@@ -99,7 +99,7 @@ def match(
         elif contents[decision.recording] != decision.digest:
             why = "its recording was edited"
         else:
-            near = [(_distance(decision, *times), clip) for clip, *times in by_recording[decision.recording]]
+            near = [(distance_ms(decision, *times), clip) for clip, *times in by_recording[decision.recording]]
             near = [(distance, clip) for distance, clip in near if distance <= TOLERANCE_MS]
             why = "" if near else "its recording was cut otherwise"
         if near:
@@ -150,9 +150,10 @@ def corrected(transcripts: "pd.DataFrame", reviewed: Reviewed) -> "pd.DataFrame"
     return found
 
 
+def distance_ms(decision: Decision, start_s: float, end_s: float) -> int:
+    """How far a clip lies from the one that was decided about: the further one of both ends."""
+    return max(abs(decision.start_ms - round(start_s * 1000)), abs(decision.end_ms - round(end_s * 1000)))
+
+
 def _age(decision: Decision) -> tuple[str, Decision]:
     return decision.time, decision
-
-
-def _distance(decision: Decision, start_ms: int, end_ms: int) -> int:
-    return max(abs(decision.start_ms - start_ms), abs(decision.end_ms - end_ms))

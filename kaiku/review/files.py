@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kaiku.errors import KaikuError
@@ -40,14 +40,25 @@ def path_of(corpus: str, shard: str) -> Path:
 
 def now() -> str:
     """The present time as decisions hold it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _told(datetime.now(UTC))
+
+
+def _after(time: str) -> str:
+    try:
+        return _told(datetime.fromisoformat(time) + timedelta(milliseconds=1))
+    except ValueError:  # somebody wrote it by hand
+        return now()
+
+
+def _told(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def read(path: Path) -> list[Decision]:
     """All decisions in a file, the history too; none where there is no file. Raises CorruptFile with the line."""
     if not path.exists():
         return []
-    return manifests.read_table(path, COLUMNS, _decision, remedy=_MEND)
+    return manifests.read_table(path, COLUMNS, decision_of, remedy=_MEND)
 
 
 def write(path: Path, decisions: Iterable[Decision]) -> bool:
@@ -56,11 +67,27 @@ def write(path: Path, decisions: Iterable[Decision]) -> bool:
     return manifests.write_table(path, COLUMNS, ([str(value) for value in astuple(d)] for d in lines))
 
 
-def add(corpus: str, shard: str, decisions: Iterable[Decision]) -> None:
-    """Add decisions to a shard's file; whoever else adds to it meanwhile loses nothing."""
+def add(corpus: str, shard: str, decisions: Iterable[Decision]) -> int:
+    """Add decisions to a shard's file, whoever else adds to it meanwhile; returns how many it did not have."""
     path = path_of(corpus, shard)
     with locked(corpus):
-        write(path, [*read(path), *decisions])
+        before = set(read(path))
+        together = before | set(decisions)
+        write(path, together)
+    return len(together) - len(before)
+
+
+def decide(corpus: str, shard: str, decision: Decision) -> Decision:
+    """Add a decision made now, which counts from now on even where an earlier one's clock was ahead; returns it."""
+    path = path_of(corpus, shard)
+    decision = checked(replace(decision, time=""))
+    with locked(corpus):
+        before = read(path)
+        newest = max((d.time for d in before if d.recording == decision.recording), default="")
+        if newest >= decision.time:
+            decision = replace(decision, time=_after(newest))
+        write(path, [*before, decision])
+    return decision
 
 
 def review_of(paths: Iterable[Path], manifest: Iterable[Path], clips: Iterable[tuple]) -> Reviewed:
@@ -168,7 +195,8 @@ def locked(corpus: str) -> Iterator[None]:
         yield
 
 
-def _decision(own: str, recording: str, start: str, end: str, verdict: str, *rest: str) -> Decision:
+def decision_of(own: str, recording: str, start: str, end: str, verdict: str, *rest: str) -> Decision:
+    """A decision from the fields of a line; ValueError where they are none."""
     if verdict not in VERDICTS:
         raise ValueError(f"verdict {verdict!r}")
     return Decision(own, recording, int(start), int(end), verdict, *rest)

@@ -1,0 +1,483 @@
+"use strict";
+/* The review page: a list on the left, one clip on the right, everything by keys. The data come from the server that
+   made the page, or, in an export, from the page itself; `source` is the same for both. All text enters as text. */
+
+const $ = (id) => document.getElementById(id);
+const DATA = JSON.parse($("data").textContent);
+const ROW = 64; // px, the height of a line in the list
+const PAGE = 100; // lines asked for at once
+
+const element = (name, properties = {}, ...children) => {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+};
+
+/* ---- where the data come from */
+
+function serverSource(token) {
+  const ask = async (path, asked = {}, body) => {
+    const query = new URLSearchParams(asked).toString();
+    const options = { headers: { "X-Kaiku-Token": token }, cache: "no-store" };
+    if (body) Object.assign(options, { method: "POST", body: JSON.stringify(body) });
+    let answer;
+    try {
+      answer = await fetch(path + (query ? `?${query}` : ""), options);
+    } catch {
+      throw new Error("The server does not answer. Start it again with `make review`, and open the address it prints.");
+    }
+    const told = await answer.json();
+    if (!answer.ok) throw new Error(told.error);
+    return told;
+  };
+  return {
+    overview: () => ask("/api/overview"),
+    clips: (asked) => ask("/api/clips", asked),
+    clip: (corpus, clip) => ask("/api/clip", { corpus, clip }),
+    lapsed: () => ask("/api/lapsed"),
+    decide: (decision) => ask("/api/decide", {}, decision),
+    audio: (clip) => `/audio?${new URLSearchParams({ corpus: clip.corpus, clip: clip.clip, token })}`,
+    saved: "Every decision is in its file under data/review at once; the next run takes it in.",
+  };
+}
+
+const ESCAPES = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
+
+function exportSource(data) {
+  const store = `kaiku-review-${data.overview.system}-${data.overview.dataset}-${data.made}`;
+  let decided = {};
+  try { decided = JSON.parse(localStorage.getItem(store) || "{}"); } catch { /* no store where the file was opened */ }
+  const key = (clip) => `${clip.corpus}\n${clip.clip}`;
+  const by = new Map(data.clips.map((clip) => [key(clip), clip]));
+  const present = (clip) => {
+    const mine = decided[key(clip)] || [];
+    const history = clip.history.concat(mine);
+    const last = history.length && history[history.length - 1].verdict !== "none" ? history[history.length - 1] : null;
+    const corrects = last && last.text && last.verdict !== "reject";
+    return { ...clip, history, decision: last, verdict: last ? last.verdict : "", text: corrects ? last.text : clip.own_text };
+  };
+  const folded = (text) => text.normalize("NFC").toLowerCase();
+  const fits = (clip, asked) => {
+    const shows = { all: true, open: !clip.verdict, decided: clip.verdict, kept: clip.kept === true, dropped: clip.kept === false };
+    const shown = asked.show in shows ? shows[asked.show] : clip.verdict === asked.show;
+    const found = !asked.find || folded(`${clip.clip}\n${clip.text}`).includes(folded(asked.find));
+    return shown && found && (!asked.reason || clip.reason === asked.reason);
+  };
+  let list = [];
+  return {
+    overview: async () => {
+      const verdicts = {};
+      for (const clip of data.clips.map(present)) if (clip.verdict) verdicts[clip.verdict] = (verdicts[clip.verdict] || 0) + 1;
+      return { ...data.overview, decided: verdicts, orders: { given: "as exported" }, measures: [], lapsed: 0 };
+    },
+    clips: async (asked) => {
+      if (asked.anew) list = data.clips.filter((clip) => fits(present(clip), asked));
+      return { total: list.length, offset: +asked.offset, clips: list.slice(+asked.offset, +asked.offset + PAGE).map(present) };
+    },
+    clip: async (corpus, clip) => present(by.get(`${corpus}\n${clip}`)),
+    lapsed: async () => ({ decisions: [] }),
+    decide: async (made) => {
+      const clip = by.get(`${made.corpus}\n${made.clip}`);
+      const before = present(clip).history;
+      const newest = before.length ? Date.parse(before[before.length - 1].time) || 0 : 0;
+      const time = new Date(Math.max(Date.now(), newest + 1)).toISOString();
+      const own = { verdict: made.verdict, text: made.text || "", note: made.note || "", reviewer: data.overview.reviewer, time };
+      (decided[key(clip)] ||= []).push(own);
+      try { localStorage.setItem(store, JSON.stringify(decided)); } catch { /* told below the keys */ }
+      return present(clip);
+    },
+    audio: (clip) => clip.audio,
+    download: () => {
+      const escape = (field) => String(field).replace(/[\\\t\n\r]/g, (found) => ESCAPES[found]);
+      const lines = [data.columns];
+      for (const clip of data.clips) {
+        for (const own of decided[key(clip)] || []) {
+          lines.push(data.columns.map((name) => ({ ...clip.place, ...own })[name] ?? ""));
+        }
+      }
+      const text = lines.map((line) => line.map(escape).join("\t")).join("\n") + "\n";
+      const link = element("a", { download: `decisions-${data.overview.dataset}.tsv` });
+      link.href = URL.createObjectURL(new Blob([text], { type: "text/tab-separated-values" }));
+      link.click();
+      return { lines: lines.length - 1, text };
+    },
+    saved: "Decisions stay in this browser, for this file. Download them before you leave, and merge them with --import.",
+  };
+}
+
+const source = DATA.clips ? exportSource(DATA) : serverSource(DATA.token);
+
+/* ---- state */
+
+const state = { asked: { order: "", show: "all", reason: "", find: "" }, total: 0, lines: new Map(), at: -1, clip: null, undo: [], seed: 0 };
+const audio = $("audio");
+let question = 0; // answers to earlier questions come too late
+
+function toast(text, failed = false) {
+  const box = $("toast");
+  box.textContent = text;
+  box.className = `shown${failed ? " failed" : ""}`;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { box.className = ""; }, failed ? 8000 : 2200);
+}
+
+const attempt = async (work) => {
+  try { return await work(); } catch (error) { toast(error.message, true); return undefined; }
+};
+
+/* ---- the list: only the lines in sight are there */
+
+async function ask(anew = true) {
+  const own = ++question;
+  const asked = { ...state.asked, seed: state.seed, offset: 0, limit: PAGE, ...(anew ? { anew: "1" } : {}) };
+  if (DATA.clips) delete asked.seed;
+  const found = await attempt(() => source.clips(asked));
+  if (!found || own !== question) return;
+  state.lines.clear();
+  state.total = found.total;
+  found.clips.forEach((line, i) => state.lines.set(i, line));
+  $("rail").replaceChildren();
+  $("rail").style.height = `${state.total * ROW}px`;
+  $("list").scrollTop = 0;
+  state.at = -1;
+  draw();
+  if (state.total) await open(0, false);
+  else { state.clip = null; $("clip").hidden = true; $("empty").hidden = false; $("empty").textContent = "No clip is like that."; }
+}
+
+const waiting = new Set();
+async function fetchPage(first) {
+  if (waiting.has(first)) return;
+  waiting.add(first);
+  const own = question;
+  const found = await attempt(() => source.clips({ ...state.asked, ...(DATA.clips ? {} : { seed: state.seed }), offset: first, limit: PAGE }));
+  waiting.delete(first);
+  if (!found || own !== question) return;
+  found.clips.forEach((line, i) => state.lines.set(first + i, line));
+  draw();
+}
+
+function draw() {
+  const box = $("list");
+  const first = Math.max(0, Math.floor(box.scrollTop / ROW) - 4);
+  const last = Math.min(state.total, Math.ceil((box.scrollTop + box.clientHeight) / ROW) + 4);
+  const items = [];
+  for (let i = first; i < last; i += 1) {
+    const line = state.lines.get(i);
+    if (!line) fetchPage(Math.floor(i / PAGE) * PAGE);
+    items.push(item(i, line));
+  }
+  $("rail").replaceChildren(...items);
+}
+
+function item(i, line) {
+  const made = element("div", { className: "item", id: `line-${i}` });
+  made.style.top = `${i * ROW}px`;
+  made.setAttribute("role", "option");
+  made.setAttribute("aria-selected", i === state.at);
+  made.setAttribute("aria-posinset", i + 1);
+  made.setAttribute("aria-setsize", state.total);
+  if (!line) return made;
+  const mark = element("span", { className: `chip mark ${line.verdict || fateOf(line)}`, textContent: line.verdict || fateOf(line) });
+  const said = element("div", { className: "said", dir: "auto", lang: line.language, textContent: line.text || "(no text)" });
+  const sub = [`${line.seconds.toFixed(1)} s`, line.clip, line.why].filter(Boolean).join(" · ");
+  made.append(mark, said, element("div", { className: "sub", textContent: sub, title: sub }));
+  made.onclick = () => open(i);
+  return made;
+}
+
+const fateOf = (line) => (line.kept === null ? "" : line.kept ? "kept" : "dropped");
+
+/* ---- one clip */
+
+async function open(i, play = $("auto").checked) {
+  if (i < 0 || i >= state.total) { toast(i < 0 ? "This is the first." : "This is the last."); return; }
+  if (!state.lines.has(i)) await fetchPage(Math.floor(i / PAGE) * PAGE);
+  const line = state.lines.get(i);
+  if (!line) return;
+  state.at = i;
+  stopEditing();
+  const box = $("list");
+  if (i * ROW < box.scrollTop) box.scrollTop = i * ROW;
+  if ((i + 1) * ROW > box.scrollTop + box.clientHeight) box.scrollTop = (i + 1) * ROW - box.clientHeight;
+  draw();
+  $("rail").setAttribute("aria-activedescendant", `line-${i}`);
+  audio.pause();
+  const clip = await attempt(() => source.clip(line.corpus, line.clip));
+  if (!clip || state.at !== i) return;
+  show(clip);
+  $("note").value = "";
+  if (clip.sound) { audio.removeAttribute("src"); return; }
+  audio.src = source.audio(clip);
+  audio.playbackRate = +$("speed").value;
+  if (play) audio.play().catch(() => {}); // a browser may refuse before the first key
+}
+
+function show(clip) {
+  state.clip = clip;
+  state.lines.set(state.at, { ...state.lines.get(state.at), verdict: clip.verdict, text: clip.text, kept: clip.kept });
+  draw();
+  $("empty").hidden = true;
+  $("clip").hidden = false;
+  $("name").textContent = clip.clip;
+  const rate = clip.sample_rate ? `${clip.sample_rate / 1000} kHz` : "";
+  const times = `${clip.start_s.toFixed(2)}–${clip.end_s.toFixed(2)} s of ${clip.recording}`;
+  $("facts").textContent = [clip.corpus, clip.speaker, clip.language, `${clip.seconds.toFixed(2)} s`, times, rate].filter(Boolean).join(" · ");
+  const fate = fateOf(clip);
+  Object.assign($("fate"), { className: `chip ${fate}`, textContent: fate === "kept" ? `kept: ${clip.split}` : fate });
+  const verdicts = { keep: "you: keep", reject: "you: reject", text: "you: text corrected" };
+  Object.assign($("verdict"), { className: `chip ${clip.verdict}`, textContent: verdicts[clip.verdict] || "" });
+  $("words").textContent = clip.words === "kept" ? "" : clip.words;
+  Object.assign($("upcoming"), { textContent: clip.next ? `Decided, and ${clip.next}.` : "", hidden: !clip.next });
+  Object.assign($("spoken"), { textContent: clip.text || "no text", className: clip.text ? "" : "none", lang: clip.language });
+  $("others").replaceChildren(...others(clip));
+  const doubt = clip.suspicion;
+  $("doubt").textContent = doubt.why ? `Why this text may be wrong (${Math.round(doubt.score * 100)} %): ${doubt.why}` : "";
+  $("measures").tBodies[0].replaceChildren(...clip.measures.map(measureRow));
+  $("past").hidden = !clip.history.length;
+  $("history").replaceChildren(...clip.history.map(pastLine));
+  $("sound").textContent = clip.sound;
+  wave();
+}
+
+function others(clip) {
+  const found = [];
+  const add = (label, text, note = "") => {
+    const line = element("div", { className: "other", lang: clip.language }, element("b", { textContent: label }));
+    line.append(...(text === clip.text ? ["the same"] : difference(clip.text, text)), note && element("span", { className: "muted", textContent: `  ${note}` }));
+    found.push(line);
+  };
+  if (clip.text !== clip.own_text) add("before the correction", clip.own_text);
+  clip.texts.forEach((own, i) => {
+    const sure = own.confidence === null ? "" : `confidence ${own.confidence.toFixed(2)}`;
+    if (i > 0 || own.error) add(own.asr, own.text, own.error || sure);
+    if (own.raw !== own.text) add(`${own.asr}, as written`, own.raw, i > 0 ? "" : sure);
+  });
+  return found;
+}
+
+/* Words of `text` that `reference` has not are marked, words it lacks are struck out: by the longest common run. */
+function difference(reference, text) {
+  const a = reference.split(" "), b = text.split(" ");
+  if (!text) return ["nothing"];
+  if (a.length * b.length > 40000) return [text];
+  const length = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
+  for (let i = a.length - 1; i >= 0; i -= 1) {
+    for (let j = b.length - 1; j >= 0; j -= 1) {
+      length[i][j] = a[i] === b[j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
+    }
+  }
+  const parts = [];
+  let i = 0, j = 0;
+  while (i < a.length || j < b.length) {
+    if (i < a.length && j < b.length && a[i] === b[j]) { parts.push(b[j], " "); i += 1; j += 1; }
+    else if (j < b.length && (i === a.length || length[i][j + 1] >= length[i + 1][j])) { parts.push(element("mark", { textContent: b[j] }), " "); j += 1; }
+    else { parts.push(element("del", { textContent: a[i] }), " "); i += 1; }
+  }
+  return parts;
+}
+
+const figure = (value) => (value === null ? "" : String(+value.toPrecision(4)));
+
+function measureRow(own) {
+  const bounds = own.min === null && own.max === null ? "" : own.max === null ? `at least ${figure(own.min)}` : own.min === null ? `at most ${figure(own.max)}` : `${figure(own.min)} to ${figure(own.max)}`;
+  const row = element("tr", { className: own.ok === false ? "out" : "" });
+  for (const text of [own.name, own.value === null ? "not measurable" : figure(own.value), bounds]) row.append(element("td", { textContent: text }));
+  row.append(element("td", { className: "muted", textContent: own.meaning }));
+  return row;
+}
+
+function pastLine(own) {
+  const when = new Date(own.time);
+  const parts = [own.verdict === "none" ? "withdrawn" : own.verdict, own.text && `“${own.text}”`, own.note && `(${own.note})`];
+  parts.push(own.reviewer && `by ${own.reviewer}`, Number.isNaN(+when) ? own.time : when.toLocaleString());
+  return element("li", { dir: "auto", textContent: parts.filter(Boolean).join(" ") });
+}
+
+/* ---- sound */
+
+function wave() {
+  const canvas = $("wave"), clip = state.clip;
+  if (!clip) return;
+  const scale = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+  if (canvas.width !== Math.round(width * scale)) { canvas.width = Math.round(width * scale); canvas.height = Math.round(height * scale); }
+  const pen = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  const length = clip.seconds || 1, at = audio.currentTime / length;
+  const loudest = Math.max(1, ...clip.peaks.map(([low, high]) => Math.max(-low, high)));
+  clip.peaks.forEach(([low, high], i) => {
+    const x = (i / clip.peaks.length) * width;
+    pen.fillStyle = colour(i / clip.peaks.length < at ? "--played" : "--wave");
+    const top = (1 - high / loudest) * height / 2, bottom = (1 - low / loudest) * height / 2;
+    pen.fillRect(x, top, Math.max(1, width / clip.peaks.length - 0.4), Math.max(1, bottom - top));
+  });
+  pen.fillStyle = colour("--ink");
+  pen.fillRect(Math.min(width - 1.5, at * width), 0, 1.5, height);
+  $("time").textContent = `${audio.currentTime.toFixed(1)} / ${length.toFixed(1)} s`;
+  $("play").textContent = audio.paused ? "Play" : "Pause";
+  canvas.setAttribute("aria-valuemax", length.toFixed(1));
+  canvas.setAttribute("aria-valuenow", audio.currentTime.toFixed(1));
+  canvas.setAttribute("aria-valuetext", $("time").textContent);
+  if (!audio.paused) requestAnimationFrame(wave);
+}
+
+const toggle = () => { if (audio.paused) attempt(() => audio.play()); else audio.pause(); };
+for (const name of ["play", "pause", "seeked", "ended", "loadedmetadata"]) audio.addEventListener(name, wave);
+audio.addEventListener("error", () => { if (audio.hasAttribute("src")) $("sound").textContent = "This clip could not be played."; });
+window.addEventListener("resize", wave);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", wave);
+
+/* ---- decisions */
+
+async function decide(verdict, { text, forward = true, forget = false } = {}) {
+  const before = state.clip;
+  if (!before) return;
+  const was = before.decision;
+  const own = text ?? (was && verdict !== "none" ? was.text : "");
+  const made = { corpus: before.corpus, clip: before.clip, verdict, text: own, note: $("note").value };
+  const clip = await attempt(() => source.decide(made));
+  if (!clip) return;
+  if (!forget) state.undo.push({ corpus: before.corpus, clip: before.clip, was });
+  refreshCounts();
+  if (state.clip === before) { show(clip); $("note").value = ""; }
+  toast({ keep: "Kept", reject: "Rejected", text: "Text corrected", none: "Withdrawn" }[verdict]);
+  if (forward && state.at + 1 < state.total) await open(state.at + 1);
+}
+
+async function undo() {
+  const last = state.undo.pop();
+  if (!last) { toast("Nothing was decided here yet."); return; }
+  const { verdict, text, note } = last.was || { verdict: "none", text: "", note: "" };
+  const clip = await attempt(() => source.decide({ corpus: last.corpus, clip: last.clip, verdict, text, note }));
+  if (!clip) { state.undo.push(last); return; }
+  refreshCounts();
+  const place = [...state.lines].find(([, line]) => line.corpus === last.corpus && line.clip === last.clip);
+  if (place) { await open(place[0], false); } else show(clip);
+  toast("Undone");
+}
+
+function startEditing() {
+  if (!state.clip) return;
+  audio.pause();
+  $("editor").hidden = false;
+  $("spoken").hidden = true;
+  $("draft").value = state.clip.text;
+  $("draft").lang = state.clip.language;
+  $("draft").focus();
+  $("draft").setSelectionRange($("draft").value.length, $("draft").value.length);
+}
+
+function stopEditing() {
+  $("editor").hidden = true;
+  $("spoken").hidden = false;
+  if (document.activeElement === $("draft")) $("draft").blur();
+}
+
+async function saveText() {
+  const text = $("draft").value.split(/\s+/).filter(Boolean).join(" ");
+  if (!text) { toast("A correction needs a text; reject the clip if nothing is said in it.", true); return; }
+  stopEditing();
+  if (text === state.clip.text) { toast("The text is as it was."); return; }
+  await decide(state.clip.verdict === "keep" ? "keep" : "text", { text, forward: false });
+}
+
+/* ---- what stands at the top */
+
+async function refreshCounts() {
+  const found = await attempt(() => source.overview());
+  if (!found) return;
+  document.title = `Review of ${found.dataset}`;
+  $("title").textContent = `Review of ${found.dataset}`;
+  const decided = Object.values(found.decided).reduce((sum, n) => sum + n, 0);
+  const n = (count) => count.toLocaleString("en");
+  const counts = [`${n(found.clips)} clips, ${found.hours} h`, `${n(found.kept)} kept, ${n(found.dropped)} left out`, `${n(decided)} decided`];
+  $("counts").replaceChildren(counts.join(" · "));
+  if (found.lapsed) {
+    const button = element("button", { type: "button", id: "lapsing", textContent: `${found.lapsed} no longer apply`, onclick: showLapsed });
+    $("counts").append(" · ", button);
+  }
+  return found;
+}
+
+async function showLapsed() {
+  const found = await attempt(() => source.lapsed());
+  if (!found) return;
+  $("lapsed").replaceChildren(...found.decisions.map((own) => element("li", {}, `${own.corpus}: ${own.recording}, ${(own.start_ms / 1000).toFixed(2)}–${(own.end_ms / 1000).toFixed(2)} s: ${own.verdict} ${own.text && `“${own.text}”`} `, element("span", { className: "muted", textContent: own.why }))));
+  $("gone").showModal();
+}
+
+async function begin() {
+  const found = await refreshCounts();
+  if (!found) return;
+  for (const [value, textContent] of Object.entries(found.orders)) $("order").append(element("option", { value, textContent }));
+  const byMeasure = element("optgroup", { label: "by measure" });
+  for (const name of found.measures) {
+    byMeasure.append(element("option", { value: `${name}:up`, textContent: `${name}, low first` }), element("option", { value: `${name}:down`, textContent: `${name}, high first` }));
+  }
+  if (found.measures.length) $("order").append(byMeasure);
+  for (const [value, count] of Object.entries(found.reasons)) $("reason").append(element("option", { value, textContent: `${value} (${count})` }));
+  state.asked.order = $("order").value;
+  $("saved").textContent = source.saved;
+  $("download").hidden = !source.download;
+  await ask();
+}
+
+/* ---- hands */
+
+for (const name of ["show", "reason", "order"]) {
+  $(name).addEventListener("change", () => { state.asked[name] = $(name).value; state.seed = (state.seed + 1) % 1e6; ask(); $(name).blur(); });
+}
+let typing;
+$("find").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { state.asked.find = $("find").value; ask(); }, 250); });
+$("list").addEventListener("scroll", draw, { passive: true });
+$("again").onclick = () => { state.seed += 1; refreshCounts(); ask(); };
+$("helper").onclick = () => $("help").showModal();
+$("download").onclick = () => { const { lines } = source.download(); toast(`${lines} decisions in the file`); };
+$("play").onclick = toggle;
+$("keep").onclick = () => decide("keep");
+$("reject").onclick = () => decide("reject");
+$("edit").onclick = startEditing;
+$("undo").onclick = undo;
+$("previous").onclick = () => open(state.at - 1);
+$("following").onclick = () => open(state.at + 1);
+$("cancel").onclick = stopEditing;
+$("editor").addEventListener("submit", (event) => { event.preventDefault(); saveText(); });
+$("draft").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); saveText(); }
+});
+$("speed").onchange = () => { audio.playbackRate = +$("speed").value; $("speed").blur(); };
+$("wave").addEventListener("pointerdown", (event) => {
+  const box = $("wave").getBoundingClientRect();
+  audio.currentTime = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * state.clip.seconds;
+});
+
+const KEYS = {
+  " ": toggle,
+  s: () => { audio.currentTime = 0; attempt(() => audio.play()); },
+  k: () => decide("keep"),
+  r: () => decide("reject"),
+  e: startEditing,
+  n: () => $("note").focus(),
+  u: undo,
+  l: () => open(state.at + 1), ArrowRight: () => open(state.at + 1), ArrowDown: () => open(state.at + 1),
+  j: () => open(state.at - 1), ArrowLeft: () => open(state.at - 1), ArrowUp: () => open(state.at - 1),
+  "/": () => $("find").focus(),
+  "?": () => $("help").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  const target = event.target;
+  if (event.key === "Escape" && target.matches("input, textarea")) { stopEditing(); target.blur(); return; }
+  if (event.key === "Enter" && target.matches("#note, #find")) { target.blur(); return; }
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (target.matches("input:not([type=checkbox]), textarea, select")) return;
+  if ((event.key === " " || event.key === "Enter") && target.matches("button, summary, input")) return;
+  const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!act || event.repeat && "kreu".includes(event.key.toLowerCase())) return;
+  event.preventDefault();
+  act();
+});
+
+begin();
