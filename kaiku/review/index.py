@@ -4,7 +4,7 @@ A shard is read again once a file of its own changed, so that a run that works m
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +144,8 @@ class Index:
 
     def _read(self, corpus: str, shard: str, paths: dict[str, list[Path]]) -> "pd.DataFrame":
         """A shard's clips; what is not there yet is empty."""
+        import pandas as pd
+
         segments = tables.segments(paths["segments"][0])
         segments = segments[segments["status"] == "ok"]
         found = segments[["clip", "recording", "start_s", "end_s", "speaker", "language"]].copy()
@@ -155,10 +157,10 @@ class Index:
         columns = {"kept": "kept", "reason": "reason", "split": "split", "text": "said"}
         found = _joined(found, paths["selection"], tables.selection, columns)
         found["kept"] = found["kept"].astype(object).where(found["kept"].notna(), None)
-        present = [path for path in paths["measures"] if path.exists() and path.stat().st_size]
+        present = [table for path in paths["measures"] if (table := _table(path, tables.measures)) is not None]
         if not present:
             return found
-        measures = tables.measures(*present)
+        measures = pd.concat(present, ignore_index=True)
         wide = widened(measures, set(measures["measure"].dropna()) - set(OWN)).drop(columns="status")
         return found.merge(wide, on="clip", how="left")
 
@@ -198,16 +200,20 @@ class Index:
 
 def _joined(found: "pd.DataFrame", paths: list[Path], read: Any, columns: dict[str, str]) -> "pd.DataFrame":
     """With columns of another table of the same clips, under other names; empty where there is no such table."""
-    (path,) = paths
-    try:
-        other = read(path) if path.exists() and path.stat().st_size else None
-    except CorruptFile as error:
-        log(f"shown without it: {error}")
-        other = None
+    other = _table(*paths, read)
     if other is None:
         return found.assign(**dict.fromkeys(columns.values()))
     other = other.loc[other["clip"].notna(), ["clip", *columns]].rename(columns=columns)
     return found.merge(other, on="clip", how="left")
+
+
+def _table(path: Path, read: Callable[[Path], "pd.DataFrame"]) -> "pd.DataFrame | None":
+    """A table, or None where there is none that can be read: the clips are shown without it."""
+    try:
+        return read(path) if path.exists() and path.stat().st_size else None
+    except CorruptFile as error:
+        log(f"shown without it: {error}")
+        return None
 
 
 def _signature(paths: Iterable[Path]) -> Signature:

@@ -24,6 +24,8 @@ ORDERS = {
 }
 SHOWN = ("all", "open", "decided", "keep", "reject", "text", "kept", "dropped")
 KEPT_QUESTIONS = 8
+DOUBTFUL = 0.6
+"""Confidence below which it speaks against a text, where nothing else does."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,11 @@ def suspicions(index: Index) -> "pd.DataFrame":
     try:
         from kaiku.text.suspicion import suspicion
     except ModuleNotFoundError:
-        doubt = 1 - facts["confidence"]
-        told = facts["confidence"].map(lambda value: f"confidence is {value:.2f}", na_action="ignore").fillna("")
+        sure = facts["confidence"]
+        doubt = 1 - sure
+        told = (
+            sure.where(sure < DOUBTFUL).map(lambda value: f"confidence is {value:.2f}", na_action="ignore").fillna("")
+        )
         return pd.DataFrame({"suspicion": doubt.fillna(0), "reason": told, "evidence": doubt.notna().astype(int)})
     return suspicion(facts)
 

@@ -125,11 +125,20 @@ const attempt = async (work) => {
   try { return await work(); } catch (error) { toast(error.message, true); return undefined; }
 };
 
+/* One thing after another: a key that is pressed while the next clip is on its way is meant for that one. */
+let turn = Promise.resolve();
+let inHand = 0;
+function inTurn(work) {
+  inHand += 1;
+  turn = turn.then(work).catch((error) => toast(error.message, true)).finally(() => { inHand -= 1; });
+  return turn;
+}
+
 /* ---- the list: only the lines in sight are there */
 
-async function ask(anew = true) {
+async function ask() {
   const own = ++question;
-  const asked = { ...state.asked, seed: state.seed, offset: 0, limit: PAGE, ...(anew ? { anew: "1" } : {}) };
+  const asked = { ...state.asked, seed: state.seed, offset: 0, limit: PAGE, anew: "1" };
   if (DATA.clips) delete asked.seed;
   const found = await attempt(() => source.clips(asked));
   if (!found || own !== question) return;
@@ -180,9 +189,9 @@ function item(i, line) {
   if (!line) return made;
   const mark = element("span", { className: `chip mark ${line.verdict || fateOf(line)}`, textContent: line.verdict || fateOf(line) });
   const said = element("div", { className: "said", dir: "auto", lang: line.language, textContent: line.text || "(no text)" });
-  const sub = [`${line.seconds.toFixed(1)} s`, line.clip, line.why].filter(Boolean).join(" · ");
+  const sub = [`${line.seconds.toFixed(1)} s`, line.why, line.clip].filter(Boolean).join(" · ");
   made.append(mark, said, element("div", { className: "sub", textContent: sub, title: sub }));
-  made.onclick = () => open(i);
+  made.onclick = () => inTurn(() => open(i));
   return made;
 }
 
@@ -427,25 +436,27 @@ async function begin() {
 /* ---- hands */
 
 for (const name of ["show", "reason", "order"]) {
-  $(name).addEventListener("change", () => { state.asked[name] = $(name).value; state.seed = (state.seed + 1) % 1e6; ask(); $(name).blur(); });
+  $(name).addEventListener("change", () => { state.asked[name] = $(name).value; state.seed = (state.seed + 1) % 1e6; inTurn(ask); $(name).blur(); });
 }
 let typing;
-$("find").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { state.asked.find = $("find").value; ask(); }, 250); });
+$("find").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => { state.asked.find = $("find").value; inTurn(ask); }, 250); });
 $("list").addEventListener("scroll", draw, { passive: true });
-$("again").onclick = () => { state.seed += 1; refreshCounts(); ask(); };
+$("again").onclick = () => { state.seed += 1; inTurn(refreshCounts); inTurn(ask); };
 $("helper").onclick = () => $("help").showModal();
 $("download").onclick = () => { const { lines } = source.download(); toast(`${lines} decisions in the file`); };
 $("play").onclick = toggle;
-$("keep").onclick = () => decide("keep");
-$("reject").onclick = () => decide("reject");
-$("edit").onclick = startEditing;
-$("undo").onclick = undo;
-$("previous").onclick = () => open(state.at - 1);
-$("following").onclick = () => open(state.at + 1);
+const go = (by) => inTurn(() => open(state.at + by));
+const judge = (verdict) => inTurn(() => decide(verdict));
+$("keep").onclick = () => judge("keep");
+$("reject").onclick = () => judge("reject");
+$("edit").onclick = () => inTurn(startEditing);
+$("undo").onclick = () => inTurn(undo);
+$("previous").onclick = () => go(-1);
+$("following").onclick = () => go(1);
 $("cancel").onclick = stopEditing;
-$("editor").addEventListener("submit", (event) => { event.preventDefault(); saveText(); });
+$("editor").addEventListener("submit", (event) => { event.preventDefault(); inTurn(saveText); });
 $("draft").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); saveText(); }
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); inTurn(saveText); }
 });
 $("speed").onchange = () => { audio.playbackRate = +$("speed").value; $("speed").blur(); };
 $("wave").addEventListener("pointerdown", (event) => {
@@ -456,13 +467,13 @@ $("wave").addEventListener("pointerdown", (event) => {
 const KEYS = {
   " ": toggle,
   s: () => { audio.currentTime = 0; attempt(() => audio.play()); },
-  k: () => decide("keep"),
-  r: () => decide("reject"),
-  e: startEditing,
-  n: () => $("note").focus(),
-  u: undo,
-  l: () => open(state.at + 1), ArrowRight: () => open(state.at + 1), ArrowDown: () => open(state.at + 1),
-  j: () => open(state.at - 1), ArrowLeft: () => open(state.at - 1), ArrowUp: () => open(state.at - 1),
+  k: () => judge("keep"),
+  r: () => judge("reject"),
+  e: () => inTurn(startEditing),
+  n: () => inTurn(() => $("note").focus()),
+  u: () => inTurn(undo),
+  l: () => go(1), ArrowRight: () => go(1), ArrowDown: () => go(1),
+  j: () => go(-1), ArrowLeft: () => go(-1), ArrowUp: () => go(-1),
   "/": () => $("find").focus(),
   "?": () => $("help").showModal(),
 };
@@ -475,9 +486,10 @@ document.addEventListener("keydown", (event) => {
   if (target.matches("input:not([type=checkbox]), textarea, select")) return;
   if ((event.key === " " || event.key === "Enter") && target.matches("button, summary, input")) return;
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!act || event.repeat && "kreu".includes(event.key.toLowerCase())) return;
+  if (!act) return;
   event.preventDefault();
+  if (event.repeat && (inHand || "kreu".includes(event.key.toLowerCase()))) return;
   act();
 });
 
-begin();
+inTurn(begin);

@@ -1,0 +1,293 @@
+import http.client
+import io
+import json
+import threading
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import review_world
+import soundfile
+from review_world import CORPUS, DATASET, SHARD
+
+from kaiku.errors import KaikuError
+from kaiku.review import files
+from kaiku.review.index import Index
+from kaiku.review.server import ADDRESS, MOST_BODY, Review, Server
+
+
+class Client:
+    """A browser's tab, as far as HTTP goes."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def ask(self, path, *, method="GET", body=None, headers=None, **asked):
+        connection = http.client.HTTPConnection(ADDRESS, self.server.server_port, timeout=20)
+        told = {"X-Kaiku-Token": self.server.token, **(headers or {})}
+        target = path + (f"?{urlencode(asked)}" if asked else "")
+        connection.request(method, target, body, {name: value for name, value in told.items() if value is not None})
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer, content
+
+    def json(self, path, **asked):
+        answer, content = self.ask(path, **asked)
+        assert answer.status == 200, content
+        return json.loads(content)
+
+    def decide(self, clip, verdict, **more):
+        body = json.dumps({"corpus": CORPUS, "clip": clip, "verdict": verdict, **more})
+        answer, content = self.ask("/api/decide", method="POST", body=body)
+        return answer.status, json.loads(content)
+
+    def listed(self, **asked):
+        return [clip["clip"] for clip in self.json("/api/clips", **asked)["clips"]]
+
+
+@pytest.fixture
+def client(world):
+    with Server(Review(Index(review_world.settings(), DATASET), "tester")) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Client(server)
+        server.shutdown()
+        thread.join()
+
+
+def test_the_overview_counts(client):
+    found = client.json("/api/overview")
+    assert (found["clips"], found["kept"], found["dropped"]) == (6, 4, 2)
+    assert found["reasons"] == {"peak_db_high": 1, "no_text": 1}
+    assert found["lapsed"] == 0 and found["decided"] == {} and "peak_db" in found["measures"]
+
+
+def test_lists_in_all_orders_hold_the_same_clips(client):
+    orders = [*client.json("/api/overview")["orders"], "peak_db:up", "confidence:down"]
+    lists = {order: client.listed(order=order) for order in orders}
+    assert {tuple(sorted(clips)) for clips in lists.values()} == {tuple(review_world.TEXTS)}
+    assert lists["longest"][0] == "c4-long" == lists["shortest"][-1]
+    assert lists["reason"][-2:] == ["c5-none", "c3-loud"]
+    assert lists["peak_db:up"][-1] == "c3-loud"
+    assert lists["near"][0] in {"c0-fi", "c1-te", "c2-hi", "c3-loud", "c4-long", "c5-none"}
+    assert client.listed(order="random", seed=1) == client.listed(order="random", seed=1)
+
+
+def test_lists_can_be_narrowed_and_come_in_pages(client):
+    assert client.listed(order="corpus", show="dropped") == ["c3-loud", "c5-none"]
+    assert client.listed(order="corpus", reason="no_text") == ["c5-none"]
+    assert client.listed(order="corpus", find="KELLON") == ["c0-fi"]
+    assert client.listed(order="corpus", find="శ్రీ") == ["c1-te"]
+    page = client.json("/api/clips", order="corpus", offset=4, limit=1)
+    assert page["total"] == 6 and [clip["clip"] for clip in page["clips"]] == ["c4-long"]
+
+
+def test_a_list_stays_as_it_was_until_it_is_asked_for_anew(client):
+    asked = {"order": "corpus", "show": "open"}
+    assert len(client.listed(**asked)) == 6
+    client.decide("c0-fi", "reject")
+    assert len(client.listed(**asked)) == 6
+    assert len(client.listed(**asked, anew=1)) == 5
+    assert client.listed(order="corpus", show="reject") == ["c0-fi"]
+
+
+def test_everything_about_a_clip(client):
+    found = client.json("/api/clip", corpus=CORPUS, clip="c3-loud")
+    assert found["words"].startswith("peak_db -0.9") and found["words"].endswith("above -3")
+    assert found["measures"][0]["name"] == "peak_db" and found["measures"][0]["ok"] is False
+    assert found["kept"] is False and found["history"] == [] and found["decision"] is None
+    assert len(found["peaks"]) == 600 and max(high for _, high in found["peaks"]) == pytest.approx(0.9, abs=0.01)
+    first = client.json("/api/clip", corpus=CORPUS, clip="c0-fi")
+    assert [text["asr"] for text in first["texts"]] == ["given", "heard"]
+    assert first["texts"][1]["text"] == "Metsuri maalasi oudon pellon metsässä"
+
+
+def test_decisions_are_in_the_file_at_once_and_the_next_run_takes_them(client):
+    status, found = client.decide("c3-loud", "keep", note="fine on headphones")
+    assert status == 200 and found["verdict"] == "keep" and "next run takes it" in found["next"]
+    client.decide("c0-fi", "reject")
+    client.decide("c1-te", "text", text="  నమస్కారం \n 3 ")
+    (line,) = [d for d in files.read(files.path_of(CORPUS, SHARD)) if d.verdict == "keep"]
+    assert (line.recording, line.start_ms, line.end_ms) == ("c3-loud", 0, 600)
+    assert line.reviewer == "tester" and line.note == "fine on headphones"
+    review_world.run(review_world.settings())
+    rows = review_world.selection()
+    assert rows.loc["c3-loud", ["kept", "reason", "review"]].tolist() == [True, "", "keep"]
+    assert rows.loc["c0-fi", ["kept", "reason"]].tolist() == [False, "review_rejected"]
+    assert rows.loc["c1-te", ["kept", "text"]].tolist() == [True, "నమస్కారం kolme"]
+    found = client.json("/api/clip", corpus=CORPUS, clip="c0-fi")
+    assert found["words"] == "somebody listened and rejected it" and found["next"] == ""
+    assert client.json("/api/overview")["kept"] == 4
+
+
+def test_two_tabs_lose_nothing_of_each_other(client):
+    def tab(verdict):
+        for clip in review_world.TEXTS:
+            assert Client(client.server).decide(clip, verdict)[0] == 200
+
+    tabs = [threading.Thread(target=tab, args=(verdict,)) for verdict in ("keep", "reject")]
+    for thread in tabs:
+        thread.start()
+    for thread in tabs:
+        thread.join()
+    lines = review_world.decided()
+    assert len(lines) == 12 and {(name, verdict) for name, verdict, _ in lines} == {
+        (clip, verdict) for clip in review_world.TEXTS for verdict in ("keep", "reject")
+    }
+    for clip in review_world.TEXTS:
+        found = client.json("/api/clip", corpus=CORPUS, clip=clip)
+        assert len(found["history"]) == 2 and found["history"][-1]["verdict"] == found["verdict"]
+
+
+def test_a_decision_counts_even_where_an_earlier_clock_was_ahead(client):
+    ahead = files.read(files.path_of(CORPUS, SHARD))
+    assert ahead == []
+    client.decide("c0-fi", "keep")
+    (own,) = files.read(files.path_of(CORPUS, SHARD))
+    files.add(CORPUS, SHARD, [files.replace(own, verdict="reject", time="2999-01-01T00:00:00.000Z")])
+    assert client.decide("c0-fi", "keep")[1]["verdict"] == "keep"
+    assert client.decide("c0-fi", "none")[1]["verdict"] == ""
+
+
+def test_what_no_longer_applies_is_listed(client):
+    client.decide("c0-fi", "keep")
+    for name in ("c0-fi", "c1-te"):
+        samples, rate = soundfile.read(f"raw/{name}.wav")
+        soundfile.write(f"raw/{name}.wav", samples * 0.5, rate, subtype="PCM_16")
+    assert client.json("/api/clip", corpus=CORPUS, clip="c0-fi")["verdict"] == "keep", "of what was listened to"
+    assert "changed" in client.json("/api/clip", corpus=CORPUS, clip="c1-te")["sound"], "not heard yet"
+    review_world.run(review_world.settings())
+    (lapsed,) = client.json("/api/lapsed")["decisions"]
+    assert (lapsed["recording"], lapsed["why"]) == ("c0-fi", "its recording was edited")
+    assert client.json("/api/overview")["lapsed"] == 1
+    assert review_world.selection().loc["c0-fi", "review"] == ""
+    assert client.json("/api/clip", corpus=CORPUS, clip="c0-fi")["sound"] == ""
+
+
+def test_audio_comes_whole_and_in_parts(client):
+    answer, whole = client.ask("/audio", corpus=CORPUS, clip="c4-long")
+    samples, rate = soundfile.read(io.BytesIO(whole), dtype="int16")
+    expected, _ = soundfile.read("raw/c4-long.wav", dtype="int16")
+    assert answer.getheader("Content-Type") == "audio/wav" and rate == 16_000
+    assert abs(samples.astype(int) - expected).max() <= 1
+    for asked, first, last in (("bytes=10-19", 10, 20), ("bytes=100-", 100, None), ("bytes=-7", -7, None)):
+        answer, part = client.ask("/audio", corpus=CORPUS, clip="c4-long", headers={"Range": asked})
+        assert (answer.status, part) == (206, whole[first:last])
+        assert answer.getheader("Content-Range").endswith(f"/{len(whole)}")
+    answer, part = client.ask("/audio", corpus=CORPUS, clip="c4-long", headers={"Range": f"bytes={len(whole)}-"})
+    assert (answer.status, part) == (416, b"")
+    assert client.ask("/audio", corpus=CORPUS, clip="c4-long", headers={"Range": "lines=1-2"})[1] == whole
+    answer, nothing = client.ask("/audio", method="HEAD", corpus=CORPUS, clip="c4-long")
+    assert answer.getheader("Content-Length") == str(len(whole)) and nothing == b""
+
+
+@pytest.mark.parametrize(
+    "headers, why",
+    [
+        ({"Host": "evil.example:80"}, "another name"),
+        ({"Host": ADDRESS}, "another name"),
+        ({"X-Kaiku-Token": None}, "token"),
+        ({"X-Kaiku-Token": "guessed"}, "token"),
+        ({"X-Kaiku-Token": "tökén".encode("latin-1").decode("latin-1")}, "token"),
+        ({"Origin": "http://evil.example"}, "another page"),
+    ],
+)
+@pytest.mark.parametrize(
+    "method, path", [("GET", "/"), ("GET", "/api/clips"), ("GET", "/audio"), ("POST", "/api/decide")]
+)
+def test_nobody_else_gets_in(client, headers, why, method, path):
+    body = json.dumps({"corpus": CORPUS, "clip": "c0-fi", "verdict": "reject"}) if method == "POST" else None
+    answer, content = client.ask(path, method=method, body=body, headers=headers)
+    assert answer.status == 403 and why in json.loads(content)["error"]
+    assert not files.path_of(CORPUS, SHARD).exists()
+
+
+def test_a_form_of_another_page_cannot_decide_even_with_the_token_in_the_address(client):
+    body = json.dumps({"corpus": CORPUS, "clip": "c0-fi", "verdict": "reject"})
+    answer, _ = client.ask(
+        "/api/decide", method="POST", body=body, headers={"X-Kaiku-Token": None}, token=client.server.token
+    )
+    assert answer.status == 403 and not files.path_of(CORPUS, SHARD).exists()
+
+
+@pytest.mark.parametrize(
+    "clip", ["../../../../etc/passwd", "/etc/passwd", "c0-fi/../c1-te", "c0-fi\0", "", "raw/c0-fi.wav"]
+)
+def test_clips_are_names_not_paths(client, clip):
+    for path in ("/audio", "/api/clip"):
+        answer, content = client.ask(path, corpus=CORPUS, clip=clip)
+        assert answer.status == 409 and "has no clip" in json.loads(content)["error"]
+    assert client.ask("/audio", corpus="../voices", clip="c0-fi")[0].status == 409
+    assert client.ask("/../kaiku.lock")[0].status == 404
+
+
+@pytest.mark.parametrize(
+    "body, status",
+    [
+        ("no json", 400),
+        ("[]", 400),
+        (json.dumps({"corpus": CORPUS, "clip": 3, "verdict": "keep"}), 400),
+        (json.dumps({"corpus": CORPUS, "clip": "c0-fi"}), 400),
+        (json.dumps({"corpus": CORPUS, "clip": "c0-fi", "verdict": "keep", "more": "x"}), 400),
+        (json.dumps({"corpus": CORPUS, "clip": "c0-fi", "verdict": "perhaps"}), 409),
+        (json.dumps({"corpus": CORPUS, "clip": "c0-fi", "verdict": "text", "text": " "}), 409),
+        (json.dumps({"corpus": CORPUS, "clip": "nobody", "verdict": "keep"}), 409),
+        ("x" * (MOST_BODY + 1), 413),
+    ],
+)
+def test_what_means_nothing_is_refused_in_words(client, body, status):
+    answer, content = client.ask("/api/decide", method="POST", body=body)
+    assert answer.status == status and json.loads(content)["error"]
+    assert not files.path_of(CORPUS, SHARD).exists()
+    assert client.json("/api/overview")["clips"] == 6, "and the server goes on"
+
+
+@pytest.mark.parametrize(
+    "asked", [{"order": "luck"}, {"order": "peak_db"}, {"show": "x"}, {"offset": "-1"}, {"x": "1"}]
+)
+def test_questions_that_mean_nothing(client, asked):
+    answer, content = client.ask("/api/clips", **asked)
+    assert answer.status == 409 and json.loads(content)["error"]
+
+
+def test_a_damaged_file_of_decisions_is_told_with_its_line(client):
+    client.decide("c0-fi", "keep")
+    path = files.path_of(CORPUS, SHARD)
+    path.write_text(path.read_text() + "<<<<<<< HEAD\n")
+    answer, content = client.ask("/api/overview")
+    assert answer.status == 409 and "line 3" in json.loads(content)["error"]
+    before = path.read_bytes()
+    assert client.decide("c1-te", "keep")[0] == 409 and path.read_bytes() == before
+    path.write_text(path.read_text().replace("<<<<<<< HEAD\n", ""))
+    assert client.decide("c1-te", "keep")[0] == 200
+
+
+def test_a_clip_whose_audio_is_not_here_can_still_be_decided_about(client):
+    Path("raw").rename("elsewhere")
+    found = client.json("/api/clip", corpus=CORPUS, clip="c0-fi")
+    assert "not on this machine" in found["sound"] and found["peaks"] == []
+    assert client.ask("/audio", corpus=CORPUS, clip="c0-fi")[0].status == 409
+    assert client.decide("c0-fi", "reject")[0] == 200
+
+
+def test_without_a_selection_clips_can_be_reviewed_already(world):
+    Path(f"data/selection/{DATASET}/{CORPUS}/{SHARD}.parquet").unlink()
+    Path(f"data/measures/{CORPUS}/{SHARD}.parquet").write_bytes(b"cut off")
+    review = Review(Index(review_world.settings(), DATASET), "tester")
+    found = review.overview()
+    assert (found["clips"], found["kept"], found["dropped"]) == (6, 0, 0)
+    assert review.clip(corpus=CORPUS, clip="c0-fi")["words"].startswith("not selected yet")
+
+
+def test_what_cannot_be_reviewed_says_why(world):
+    with pytest.raises(KaikuError, match=r"datasets\.al: no such dataset.*all"):
+        Index(review_world.settings(), "al")
+    Path(f"data/segments/{CORPUS}/{SHARD}.parquet").unlink()
+    with pytest.raises(KaikuError, match="Run the workflow first"):
+        Index(review_world.settings(), DATASET)
+
+
+def test_a_port_that_is_taken_is_told(client):
+    with pytest.raises(KaikuError, match=f"port {client.server.server_port}"):
+        Server(client.server.review, client.server.server_port)
