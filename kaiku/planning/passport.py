@@ -126,7 +126,7 @@ def _decision(settings: Settings, place: Place, dataset: str) -> dict[str, Any]:
     own = settings.datasets[dataset].of(place.corpus)
     words = in_words(row["reason"], facts, own.select, row["language"])
     warned = [in_words(code, facts, own.warn, row["language"]) for code in row["warnings"].split(",") if code]
-    shown = {name: row[name] for name in ("kept", "reason", "split", "text")}
+    shown = {name: row[name] for name in ("kept", "reason", "split", "text", "review")}
     return {"dataset": dataset, **shown, "words": words, "warnings": warned}
 
 

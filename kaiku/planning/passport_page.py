@@ -82,8 +82,9 @@ def _measure(row: Section) -> str:
 
 def _decision(row: Section) -> str:
     if row["kept"]:
+        by_review = {"keep": " by review", "text": ", text by review"}.get(row["review"], "")
         warned = f" (but {'; '.join(row['warnings'])})" if row["warnings"] else ""
-        return f"{row['dataset']}: kept, {row['split']}: {row['text']}{warned}"
+        return f"{row['dataset']}: kept{by_review}, {row['split']}: {row['text']}{warned}"
     return f"{row['dataset']}: left out: {row['words']} ({row['reason']})"
 
 

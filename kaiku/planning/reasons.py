@@ -16,6 +16,8 @@ from kaiku.store import manifests, scan
 
 _DONE = re.compile(r"^\d\d:\d\d:\d\d computed \d+, reused \d+, failed \d+", re.M)
 _SHOWN = 3
+REVIEW, MANIFESTS = "data/review/", "data/manifests/"
+REVIEWED = "decisions of the review changed"
 
 Keys = Mapping[int, str | None]
 """The key's text of each job now, by the job's `id`."""
@@ -95,7 +97,7 @@ def _keys(jobs: Iterable[Job], keys: Keys) -> list[str]:
 
 def _files(settings: Settings, jobs: Iterable[Job]) -> list[str]:
     """Inputs that changed though no planned job makes them: weights, base models, artefacts edited by hand."""
-    paths = dict.fromkeys(path for job in jobs for path in job.updated if not path.startswith("data/manifests/"))
+    paths = dict.fromkeys(path for job in jobs for path in job.updated if not path.startswith(MANIFESTS))
     owned = dict.fromkeys(owner for path in paths if (owner := _owner(settings, path)))
     folders = Counter(str(Path(path).parent) for path in paths if not _owner(settings, path))
     return [
@@ -105,6 +107,8 @@ def _files(settings: Settings, jobs: Iterable[Job]) -> list[str]:
 
 
 def _owner(settings: Settings, path: str) -> str | None:
+    if path.startswith(REVIEW):
+        return f"{Path(path).parent.name}: {REVIEWED}"
     for codec in settings.codecs:
         if Path(path).is_relative_to(codec_folder(settings, codec)):
             return f"codec {codec}: weights changed"
@@ -119,6 +123,11 @@ def _inputs(jobs: Iterable[Job]) -> list[str]:
     for job in jobs:
         if job.inputs_changed and job.past:
             come, gone = set(job.inputs) - set(job.past.inputs), set(job.past.inputs) - set(job.inputs)
+            if any(path.startswith(REVIEW) for path in come | gone):  # which brings the recordings it is about along
+                found.append(f"{job.names['corpus']}: {REVIEWED}")
+                come, gone = ({p for p in paths if not p.startswith((REVIEW, MANIFESTS))} for paths in (come, gone))
+                if not come | gone:
+                    continue
             changed = [f"{len(come)} more"] * bool(come) + [f"{len(gone)} fewer"] * bool(gone)
             found.append(
                 f"{job.rule} {job.name}: other inputs than before ({', '.join(changed) or 'in another order'})"

@@ -12,8 +12,10 @@ from kaiku.loading import codec_folder
 from kaiku.planning.finding import Place
 from kaiku.planning.job import Past
 from kaiku.planning.keytext import PresentKeys, differences, parts
+from kaiku.planning.reasons import REVIEWED
 from kaiku.planning.stored import published
 from kaiku.planning.work import BY_CHECK
+from kaiku.review.files import path_of
 from kaiku.settings import Settings
 from kaiku.stages import check_model, second_asrs, text_checks
 from kaiku.store import rows
@@ -68,8 +70,13 @@ def _decisions(settings: Settings, place: Place, recorded: Recorded, present: Pr
             now = present.of("select_segments", names) or ""
             before = _key_on_record(recorded(output))
             why = differences(before, now, names) if before else []
+            why += [REVIEWED] if _is_newer(path_of(place.corpus, place.shard), Path(output)) else []
             depends_on = ["its segments, transcripts and measures", *parts(now, names)]
             yield {"artefact": output, "stale": bool(why), "why": why, "depends_on": depends_on}
+
+
+def _is_newer(path: Path, output: Path) -> bool:
+    return path.is_file() and path.stat().st_mtime_ns > output.stat().st_mtime_ns
 
 
 def _key_on_record(past: Past | None) -> str | None:

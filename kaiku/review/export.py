@@ -43,7 +43,7 @@ def export(index: Index, question: Question, clips: int, folder: Path, reviewer:
         raise KaikuError("nothing to export: no clip is asked for whose audio is on this machine")
     made = files.now()
     overview = {**shown.overview(index), "reviewer": reviewer, "clips": len(told)}
-    overview["hours"] = round(sum(one["seconds"] for one in told) / 3600, 2)
+    overview["seconds"] = round(sum(one["seconds"] for one in told))
     overview |= {"kept": sum(one["kept"] is True for one in told), "dropped": sum(one["kept"] is False for one in told)}
     text = page.compose({"clips": told, "overview": overview, "columns": COLUMNS, "made": made})
     atomic.write_text(folder / PAGE, text)

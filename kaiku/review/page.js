@@ -251,12 +251,13 @@ function show(clip) {
 
 function others(clip) {
   const found = [];
-  const add = (label, text, note = "") => {
+  const add = (label, text, note = "", lacking = true) => {
     const line = element("div", { className: "other", lang: clip.language }, element("b", { textContent: label }));
-    line.append(...(text === clip.text ? ["the same"] : difference(clip.text, text)), note && element("span", { className: "muted", textContent: `  ${note}` }));
+    const words = text === clip.text ? ["the same"] : difference(clip.text, text, lacking);
+    line.append(...words, note && element("span", { className: "muted", textContent: `  ${note}` }));
     found.push(line);
   };
-  if (clip.text !== clip.own_text) add("before the correction", clip.own_text);
+  if (clip.text !== clip.own_text) add("before the correction", clip.own_text, "", false);
   clip.texts.forEach((own, i) => {
     const sure = own.confidence === null ? "" : `confidence ${own.confidence.toFixed(2)}`;
     if (i > 0 || own.error) add(own.asr, own.text, own.error || sure);
@@ -265,8 +266,9 @@ function others(clip) {
   return found;
 }
 
-/* Words of `text` that `reference` has not are marked, words it lacks are struck out: by the longest common run. */
-function difference(reference, text) {
+/* Words of `text` that `reference` has not are marked; where `lacking`, words it lacks are struck out: by the longest
+   common run. */
+function difference(reference, text, lacking) {
   const a = reference.split(" "), b = text.split(" ");
   if (!text) return ["nothing"];
   if (a.length * b.length > 40000) return [text];
@@ -281,7 +283,7 @@ function difference(reference, text) {
   while (i < a.length || j < b.length) {
     if (i < a.length && j < b.length && a[i] === b[j]) { parts.push(b[j], " "); i += 1; j += 1; }
     else if (j < b.length && (i === a.length || length[i][j + 1] >= length[i + 1][j])) { parts.push(element("mark", { textContent: b[j] }), " "); j += 1; }
-    else { parts.push(element("del", { textContent: a[i] }), " "); i += 1; }
+    else { if (lacking) parts.push(element("del", { textContent: a[i], title: "not in this text" }), " "); i += 1; }
   }
   return parts;
 }
@@ -394,6 +396,8 @@ async function saveText() {
 
 /* ---- what stands at the top */
 
+const lasting = (seconds) => (seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
+
 async function refreshCounts() {
   const found = await attempt(() => source.overview());
   if (!found) return;
@@ -401,7 +405,7 @@ async function refreshCounts() {
   $("title").textContent = `Review of ${found.dataset}`;
   const decided = Object.values(found.decided).reduce((sum, n) => sum + n, 0);
   const n = (count) => count.toLocaleString("en");
-  const counts = [`${n(found.clips)} clips, ${found.hours} h`, `${n(found.kept)} kept, ${n(found.dropped)} left out`, `${n(decided)} decided`];
+  const counts = [`${n(found.clips)} clips, ${lasting(found.seconds)}`, `${n(found.kept)} kept, ${n(found.dropped)} left out`, `${n(decided)} decided`];
   $("counts").replaceChildren(counts.join(" · "));
   if (found.lapsed) {
     const button = element("button", { type: "button", id: "lapsing", textContent: `${found.lapsed} no longer apply`, onclick: showLapsed });

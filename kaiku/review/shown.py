@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from kaiku.errors import KaikuError
-from kaiku.review.decisions import KEEP, REJECT, Decision
+from kaiku.review.decisions import KEEP, REJECT, TEXT, Decision
 from kaiku.review.index import DATA, Index
 from kaiku.review.orders import ORDERS, Lists, bounds_of, limits, reason_in_words
 from kaiku.review.sound import Sound, peaks
@@ -22,7 +22,7 @@ def overview(index: Index) -> dict[str, Any]:
         "dataset": index.dataset,
         "corpora": list(index.own.corpora),
         "clips": len(frame),
-        "hours": round(float(frame["duration_s"].sum()) / 3600, 2),
+        "seconds": round(float(frame["duration_s"].sum())),
         "kept": int((kept == True).sum()),  # noqa: E712
         "dropped": int((kept == False).sum()),  # noqa: E712
         "decided": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
@@ -144,6 +144,8 @@ def _next(row: dict[str, Any], decision: Decision | None) -> str:
         return "the next run takes it, unless it failed, has no text or lies between two splits"
     if decision.verdict == REJECT and row["kept"]:
         return "the next run leaves it out"
+    if decision.verdict == TEXT and not row["kept"] and row["reason"] != "no_text":
+        return "its text is taken, but it is left out as before; keep it too (k) if it is good"
     if decision.corrects and row["kept"] and decision.text not in (_text(row["said"]), _text(row["text"])):
         return "the next run takes the corrected text"
     return ""

@@ -133,6 +133,21 @@ def test_another_set_of_inputs(workspace):
     assert said == ["fetch_model x: other inputs than before (2 more, 1 fewer)"]
 
 
+def test_a_review_is_told_as_such(workspace):
+    inputs, reviewed = ["data/segments/voices/000.parquet"], ["data/review/voices/000.tsv", MANIFEST]
+    names = {"dataset": "all", "corpus": "voices", "shard": "000"}
+    made = replace(job("select_segments", names, [*inputs, *reviewed], ["m"], []), inputs_changed=True)
+    first = replace(made, past=Past((), tuple(inputs)))
+    again = replace(made, inputs_changed=False, updated=(reviewed[0],))
+    for planned in (first, again):
+        assert reasons(configure(), [Work(planned, 1)]) == ["voices: decisions of the review changed"]
+    more = replace(made, past=Past((), ()))
+    assert reasons(configure(), [Work(more, 1)]) == [
+        "voices: decisions of the review changed",
+        "select_segments all-voices-000: other inputs than before (1 more)",
+    ]
+
+
 def test_what_nothing_explains_is_told_in_the_workflows_words(workspace):
     planned = replace(
         job("fetch_model", {"base": "x"}, [], ["m"], []), said="Software environment definition has changed"
