@@ -7,7 +7,7 @@ RUN := $(BIN)/snakemake --profile profiles/ci --cores $(CORES)
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toy test lint dry-runs pytest plan explain review stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy
+.PHONY: help setup toy test lint dry-runs pytest plan explain review stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy survey heard
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,13 @@ explain: setup ## Tell all that is known of a clip (CLIP=id CORPUS=x)
 
 review: setup ## Listen to clips, keep, reject and correct them in the browser (DATASET=x PORT=n)
 	@$(BIN)/python -m workflow_scripts.review_dataset --dataset "$(DATASET)" $(if $(PORT),--port $(PORT))
+
+survey: setup ## Report what a dataset is made of, and what to change, in results/datasets (DATASET=x)
+	@test -n "$(DATASET)" || { echo "error: which dataset? make survey DATASET=name"; exit 1; }
+	$(RUN) $(DATASET:%=results/datasets/%/report.html) $(if $(CONFIG),--configfile $(CONFIG))
+
+heard: setup ## List what heard a speaker: datasets, packs, codecs, models, archives (SPEAKER=x CORPUS=x)
+	@$(BIN)/python -m workflow_scripts.find_heard "$(SPEAKER)" $(if $(CORPUS),--corpus $(CORPUS))
 
 reference: setup ## Write config/schema.json and docs/configuration.md anew
 	$(BIN)/python -m kaiku.reference

@@ -31,10 +31,11 @@ include: "rules/exports.smk"
 
 
 rule all:
-    """Everything the configuration asks for: selections of all datasets, reports and packages of all runs, exports."""
+    """Everything the configuration asks for: selections, dataset reports, reports and packages of all runs, exports."""
     default_target: True
     input:
         selections=all_selections(),
+        surveys=surveys(),
         reports=[f"results/{run}/report.html" for run in SETTINGS.runs],
         packages=[f"dist/{run}.tar.gz" for run, own in SETTINGS.runs.items() if own.package],
         exports=[f"dist/exports/{name}" for name in SETTINGS.exports],

@@ -162,6 +162,8 @@ class Settings(Strict):
 
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> "Settings":
+        if "datasets" in self.runs:
+            raise ValueError("runs.datasets: results/datasets holds the reports of datasets; give the run another name")
         for name in set(self.runs) & set(self.bases):
             raise ValueError(f"runs.{name}: a base model has this name too; `base: {name}` could mean either")
         for name, dataset in self.datasets.items():

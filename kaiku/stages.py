@@ -164,6 +164,18 @@ def select(settings: Settings, dataset: str, corpus: str, shards: int | None = N
     return StageKey("select", params | ({"shards": shards} if shards else {}), modules)
 
 
+def survey(settings: Settings, dataset: str) -> StageKey:
+    """A dataset's decisions and what they were made by to its report."""
+    own = settings.datasets[dataset]
+    params = {**key_params(own), "licences": {corpus: settings.corpora[corpus].licence for corpus in own.corpora}}
+    return StageKey("survey", params, ("kaiku.report.survey", "kaiku.report.dataset"))
+
+
+def pass_gates(settings: Settings, dataset: str) -> StageKey:
+    """A dataset's account to its verdict."""
+    return StageKey("pass_gates", {"dataset": dataset}, ("kaiku.selection.gates",))
+
+
 def pack(settings: Settings, dataset: str, codec: str) -> StageKey:
     """Selection and tokens to protos."""
     return StageKey("pack", {"dataset": dataset, "codec": codec}, ("kaiku.packing",))
@@ -238,6 +250,8 @@ def of(settings: Settings) -> dict[str, list[StageKey]]:
             *(adopt(settings, c) for c in corpora if (given := settings.corpora[c].tokens) and given.codec in codecs),
         ],
         "select_segments": [select(settings, name, corpus) for name, own in datasets.items() for corpus in own.corpora],
+        "report_dataset": [survey(settings, dataset) for dataset, own in datasets.items() if own.is_surveyed],
+        "pass_gates": [pass_gates(settings, dataset) for dataset, own in datasets.items() if own.gates.enforce],
         "pack_protos": [pack(settings, own.dataset, own.codec) for own in runs.values()],
         "train_model": [train(settings, run) for run in runs],
         "merge_model": [merge(settings, run) for run in runs],
@@ -257,7 +271,8 @@ def computing_modules() -> list[str]:
     found = {*READING, *_SEGMENTATION, *_NOTCH, NORMALISING, "kaiku.adoption", "kaiku.selection"}
     found |= {"kaiku.review.decisions", "kaiku.packing", "kaiku.drawing"}
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
-    found |= {"kaiku.report.report", "kaiku.package", "kaiku.exports._licences"}
+    found |= {"kaiku.report.report", "kaiku.report.survey", "kaiku.report.dataset", "kaiku.selection.gates"}
+    found |= {"kaiku.package", "kaiku.exports._licences"}
     for kind in ("checks", "asr", "codecs", "families", "exports"):
         for name, module in plugins.known(kind).items():
             if module.startswith("kaiku."):

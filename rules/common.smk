@@ -85,6 +85,34 @@ def selections_of(dataset):
     return shards_of(pattern, SETTINGS.datasets[dataset].corpora, dataset=dataset)
 
 
+def clips_of(dataset, what):
+    """A table of a dataset's clips, shard by shard."""
+    return shards_of(f"data/{what}/{{corpus}}/{{shard}}.parquet", SETTINGS.datasets[dataset].corpora)
+
+
+def all_measures_of(dataset):
+    """All that is measured of a dataset's clips."""
+    shards = [(c, s) for c in SETTINGS.datasets[dataset].corpora for s in WORKSPACE.shards(c)]
+    return [path for corpus, shard in shards for path in measures_of(dataset, corpus, shard)]
+
+
+def problems_of(dataset):
+    """What the scan could not make sense of, of each corpus that was scanned."""
+    paths = (f"data/manifests/{corpus}/problems.tsv" for corpus in SETTINGS.datasets[dataset].corpora)
+    return [path for path in paths if Path(path).exists()]
+
+
+def surveys():
+    """Reports and verdicts of the datasets that ask for them."""
+    found = [f"results/datasets/{name}/report.html" for name, own in SETTINGS.datasets.items() if own.is_surveyed]
+    return found + [path for name in SETTINGS.datasets for path in gate_of(name)]
+
+
+def gate_of(dataset):
+    """What a dataset must have passed before anything is trained on it; nothing where its gates only tell."""
+    return [f"results/datasets/{dataset}/passed.json"] if SETTINGS.datasets[dataset].gates.enforce else []
+
+
 def all_selections():
     """The selections of all datasets."""
     return [path for dataset in SETTINGS.datasets for path in selections_of(dataset)]

@@ -2,6 +2,7 @@
 
 Needs: segments, transcripts, measures; data/review, where somebody listened, and the recordings that is about.
 Makes: data/selection, with a reason for every clip that is left out. A changed threshold runs this and what follows.
+Where asked for, results/datasets: a dataset's report and account, and its verdict where gates are enforced.
 """
 
 
@@ -33,4 +34,57 @@ rule select_segments:
             "--dataset {wildcards.dataset} --corpus {wildcards.corpus} --segments {input.segments:q}"
             " --transcripts {input.transcripts:q} --measures {input.measures:q} --decisions {input.decisions:q}"
             " --manifest {input.manifest:q} --recordings {params.recordings} {params.shards} --rows {output.rows:q}",
+        )
+
+
+rule report_dataset:
+    """Say what a dataset is made of: where every second went, measures against their bounds, gates, what to change."""
+    input:
+        selections=lambda w: selections_of(w.dataset),
+        segments=lambda w: clips_of(w.dataset, "segments"),
+        transcripts=lambda w: clips_of(w.dataset, f"transcripts/{SETTINGS.datasets[w.dataset].asr}"),
+        measures=lambda w: all_measures_of(w.dataset),
+        problems=lambda w: problems_of(w.dataset),
+    output:
+        page="results/datasets/{dataset}/report.html",
+        account="results/datasets/{dataset}/account.json",
+    log:
+        "logs/report_dataset/{dataset}.log",
+    benchmark:
+        "logs/report_dataset/{dataset}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        key=lambda w: key("survey", w.dataset),
+    shell:
+        program(
+            "report_dataset",
+            "--dataset {wildcards.dataset} --selection {input.selections:q} --segments {input.segments:q}"
+            " --transcripts {input.transcripts:q} --measures {input.measures:q} --problems {input.problems:q}"
+            " --page {output.page:q} --account {output.account:q} --carry work/carry/survey/{wildcards.dataset}",
+        )
+
+
+rule pass_gates:
+    """Let a dataset pass its gates, or fail in one sentence; its report stands in either case."""
+    input:
+        account="results/datasets/{dataset}/account.json",
+    output:
+        passed="results/datasets/{dataset}/passed.json",
+    log:
+        "logs/pass_gates/{dataset}.log",
+    benchmark:
+        "logs/pass_gates/{dataset}.tsv"
+    conda:
+        "../envs/kaiku.yaml"
+    resources:
+        mem_mb=200,
+    params:
+        key=lambda w: key("pass_gates", w.dataset),
+    shell:
+        program(
+            "pass_gates",
+            "--dataset {wildcards.dataset} --account {input.account:q} --out {output.passed:q}",
         )

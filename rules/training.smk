@@ -12,6 +12,7 @@ rule train_model:
         val=lambda w: packs_of(w.run, "val"),
         base=lambda w: run_base(w.run),
         codec=lambda w: codec_weights(SETTINGS.runs[w.run].codec),
+        gate=lambda w: gate_of(SETTINGS.runs[w.run].dataset),
     output:
         checkpoints=directory("models/{run}/checkpoints"),
     log:

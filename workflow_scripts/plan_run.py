@@ -26,6 +26,7 @@ ASKED = (
     "describe_clips",
     "encode_tokens",
     "select_segments",
+    "report_dataset",
     "pack_protos",
     "train_codec",
     "train_model",

@@ -23,6 +23,8 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "select_segments": ("select", ("dataset", "corpus")),
     "train_codec": ("fit_codec", ("codec",)),
     "encode_tokens": ("encode_shard", ("codec", "corpus")),
+    "report_dataset": ("survey", ("dataset",)),
+    "pass_gates": ("pass_gates", ("dataset",)),
     "pack_protos": ("pack", ("dataset", "codec")),
     "train_model": ("train", ("run",)),
     "merge_model": ("merge", ("run",)),
@@ -44,6 +46,8 @@ _SUBJECTS = {
     "select": "dataset {dataset}",
     "fit_codec": "codec {codec}: options",
     "encode": "codec {codec}: options",
+    "survey": "report of dataset {dataset}",
+    "pass_gates": "gates of dataset {dataset}",
     "pack": "dataset {dataset}",
     "export": "export {export}",
 }

@@ -18,8 +18,8 @@ from kaiku.synthesis import Sample
 
 FORMAT = 1
 LIBRARIES = ("jinja2", "librosa", "numpy", "pillow", "soundfile", "soxr")
-DATA_FILES = ("template.html",)
-TEMPLATE = Path(__file__).with_name("template.html")
+DATA_FILES = ("template.html", "account.html", "style.css")
+TEMPLATE = "template.html"
 
 HEADLINES = ("loss_ratio", "wrong_text_gap", "retrieval_val", "retrieval_train", "length_ratio_val")
 LABELS = {
@@ -53,14 +53,22 @@ def write_report(data: ReportData, path: Path) -> None:
 
 def render(data: ReportData) -> str:
     """The page as HTML text that refers to nothing outside itself."""
+    return filled(TEMPLATE, view(data))
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """A template of this folder with its values."""
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"duration": duration, "share": share, "label": label, "figure": figure_text}
-    template = environment.from_string(TEMPLATE.read_text())
-    return template.render(view(data))
+    return environment.get_template(template).render(values)
 
 
 def view(data: ReportData) -> dict[str, Any]:
@@ -75,7 +83,7 @@ def view(data: ReportData) -> dict[str, Any]:
         "headlines": [(name, figures[name]) for name in HEADLINES if name in figures],
         "lineage": data.get("lineage", {}),
         "licences": data.get("licences", []),
-        "corpora": [_corpus_view(corpus) for corpus in data.get("corpora", [])],
+        "corpora": [corpus_view(corpus) for corpus in data.get("corpora", [])],
         "codec": data.get("codec", {}),
         "plots": [(plot, line_plot(plot)) for plot in data.get("plots", [])],
         "figures": figures,
@@ -99,7 +107,8 @@ def _fates(corpus: Corpus) -> dict[str, Tally]:
     return {"kept": corpus["kept"], **dict(dropped), "failed": corpus["failed"]}
 
 
-def _corpus_view(corpus: Corpus) -> dict[str, Any]:
+def corpus_view(corpus: Corpus) -> dict[str, Any]:
+    """An account as the template takes it."""
     fates = _fates(corpus)
     return {
         **corpus,

@@ -30,6 +30,8 @@ OUTPUTS = {
     "describe_clips": "data/descriptions/{corpus}/{shard}.parquet",
     "compare_clips": "data/comparisons/{corpus}/{shard}.parquet",
     "select_segments": "data/selection/{dataset}/{corpus}/{shard}.parquet",
+    "report_dataset": "results/datasets/{dataset}/report.html",
+    "pass_gates": "results/datasets/{dataset}/passed.json",
     "train_codec": "models/codecs/{codec}/key.json",
     "encode_tokens": "data/tokens/{codec}/{corpus}/{shard}.parquet",
     "pack_protos": "data/protos/{dataset}/{codec}/train/{corpus}-{shard}.protos",

@@ -113,3 +113,24 @@ def test_who_withdraws_is_taken_out_of_exactly_what_holds_them(world, changed):
         **dict.fromkeys(("computed", "failed", "damaged", "seconds", "cpu_seconds"), 0),
         "reused": 1,
     }
+
+
+def test_a_survey_is_made_where_it_is_asked_for_and_gates_stop_what_is_behind_them(world, changed):
+    page, account = (f"results/datasets/both/{name}" for name in ("report.html", "account.json"))
+    world.snakemake(page)
+    assert world.counts("report_dataset") == {"both": world.counts("report_dataset")["both"]}
+    found = json.loads((world.root / account).read_text())
+    sums = found["account"]
+    parts = [sums["kept"], sums["outside"], *sums["dropped"].values()]
+    assert sum(part["ms"] for part in parts) == sums["source"]["ms"] and sums["source"]["clips"] == len(CLIPS) + 3
+    assert world.planned_jobs(page) == []
+    with_gates = changed(lambda config: config["datasets"]["both"].update(gates={"enforce": True}))
+    assert world.planned_jobs(page) == ["report_dataset/both"]
+    assert "pass_gates/both" in world.planned_jobs("models/tiny/checkpoints")
+    done = world.snakemake("results/datasets/both/passed.json", check=False)
+    assert done.returncode and (world.root / page).exists()
+    said = (world.root / "logs/pass_gates/both.log").read_text()
+    assert "error: dataset both does not pass its gates: share in range is 0, wanted at least 0.9." in said
+    with_gates["datasets"]["both"]["gates"]["duration_s"] = [0.1, 5]
+    world.configure(with_gates)
+    world.snakemake("results/datasets/both/passed.json")
