@@ -3,4 +3,4 @@
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("audio", "store", "train", "workflow")]
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("audio", "selection", "store", "train", "workflow")]

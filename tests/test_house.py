@@ -24,6 +24,7 @@ PROGRAMS_WITHOUT_RULE = {
     "stop_run",
     "plan_run",
     "explain_clip",
+    "find_heard",
     "snapshot",
     "merge_locks",
     "review_dataset",

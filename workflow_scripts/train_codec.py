@@ -5,6 +5,8 @@ python -m workflow_scripts.train_codec --codec toy --selection data/selection/bo
 """
 
 import argparse
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,8 +15,8 @@ import numpy as np
 from kaiku import devices, job, plugins, stages
 from kaiku.audio.resample import resample
 from kaiku.drawing import HELD_OUT_CLIPS, Clip, drawn
-from kaiku.errors import KaikuError
 from kaiku.loading import codec_device
+from kaiku.planning.refusal import refusal
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import atomic, digest, tables, whole
 from kaiku.store.clips import WorkspaceClips
@@ -31,15 +33,12 @@ def program(args: argparse.Namespace) -> Counts:
     def build(outputs: Mapping[str, Path]) -> None:
         train = list(audio(settings, args.selection, "train", options.fit_s, options.sample_rate))
         if not train:
-            raise KaikuError(
-                f"codecs.{args.codec}: dataset {own.dataset} keeps no training clip",
-                expected="some clips to fit on",
-                remedy=f"Look at the reasons in data/selection/{own.dataset}/.",
-            )
+            raise refusal(settings, own.dataset, "train")
         val = list(audio(settings, args.selection, "val", options.fit_s, options.sample_rate))[:HELD_OUT_CLIPS]
         devices.claim(codec_device(own))
         plugins.find("codecs", own.kind).fit(options, train, outputs["codec"], held_out=val)
         atomic.write_text(outputs["codec"] / "key.json", stage.text())
+        _record_speakers(outputs["codec"] / "metrics.json", speakers(args.selection, options.fit_s))
 
     return result(settings, args).make(build)
 
@@ -58,6 +57,21 @@ def audio(
     for _, corpus, shard, name in drawn(_kept(selections, split), most_s):
         clip = clips.audio(corpus, shard, name)
         yield resample(clip.samples, clip.sample_rate, sample_rate)
+
+
+def speakers(selections: Sequence[Path], most_s: float) -> dict[str, int]:
+    """Clips by speaker that a codec is fitted to: who takes a consent back must be able to ask."""
+    taken = {(corpus, shard, clip) for _, corpus, shard, clip in drawn(_kept(selections, "train"), most_s)}
+    counts: Counter[str] = Counter()
+    for path in selections:
+        frame = tables.selection(path)
+        mine = [(path.parent.name, path.stem, clip) in taken for clip in frame["clip"]]
+        counts.update(frame.loc[mine, "speaker"].fillna(""))
+    return dict(sorted(counts.items()))
+
+
+def _record_speakers(metrics: Path, found: dict[str, int]) -> None:
+    atomic.write_json(metrics, {**json.loads(metrics.read_text()), "speakers": found})
 
 
 def _kept(selections: Sequence[Path], split: str) -> Iterator[Clip]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kaiku import devices, job, stages
 from kaiku.loading import load_codec, load_family, on_cpu
+from kaiku.planning.refusal import refusal
 from kaiku.progress import log
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import digest, whole
@@ -30,6 +31,9 @@ def program(args: argparse.Namespace) -> Counts:
     def build(outputs: Mapping[str, Path]) -> None:
         from kaiku.train.run import TrainSpec, train
 
+        packs = {split: read_packs(getattr(args, split)) for split in ("train", "val")}
+        if empty := [split for split, sentences in packs.items() if not sentences]:
+            raise refusal(settings, own.dataset, empty[0])
         devices.claim(own.train.device)
         codec = load_codec(on_cpu(settings.codecs[own.codec]), args.codec)
         spec = TrainSpec(
@@ -37,8 +41,7 @@ def program(args: argparse.Namespace) -> Counts:
             family_settings=plugin_settings("families", own.family, own.options, f"runs.{args.run}.options"),
             base=args.base,
             codebook_sizes=codec.codebook_sizes,
-            train=read_packs(args.train),
-            val=read_packs(args.val),
+            **packs,
             settings=own.train,
             lora=own.lora,
             key=wanted.key,

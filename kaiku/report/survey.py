@@ -127,7 +127,7 @@ class Survey:
             if len(values):
                 median = float(np.median(values))
                 mad = float(np.median(np.abs(values - median)))
-                far = int(np.sum(MAD_TO_SIGMA * np.abs(values - median) > FAR * mad)) if mad else 0
+                far = int(np.sum(MAD_TO_SIGMA * np.abs(values - median) > FAR * mad)) if mad else None
                 figures = {"clips": len(values), "median": median, "mad": mad, "far": far}
                 found.append({"corpus": corpus, "language": language, **figures})
         return found

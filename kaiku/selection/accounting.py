@@ -18,8 +18,8 @@ def account(frame: "pd.DataFrame") -> Account:
 
     {source, kept, dropped: {reason: ...}, outside, overlap, splits: {split: ...}, warned: {code: ...}}, each
     {seconds, clips}; `source` counts each recording once, `outside` is the time of segmented recordings between their
-    clips, `overlap` the time that stands in two clips, `warned` is within `kept`. Shards of one corpus may be joined
-    first, corpora may not: their recordings may have the same names.
+    clips, `overlap` the time that stands in two clips, `warned` is within `kept`. clipless: recordings that gave no
+    clip, by reason. Shards of one corpus may be joined first, corpora may not: recordings may have the same names.
     """
     recording_s = frame.groupby("recording", sort=False)["recording_s"].first()
     between_s = recording_s - frame.groupby("recording", sort=False)["duration_s"].sum()
@@ -28,6 +28,9 @@ def account(frame: "pd.DataFrame") -> Account:
         "source": {"seconds": math.fsum(recording_s), "clips": int(frame["clip"].notna().sum())},
         "kept": _sum(kept),
         "dropped": {reason: _sum(rows) for reason, rows in dropped.groupby("reason")},
+        "clipless": {
+            reason: int(n) for reason, n in dropped["clip"].isna().groupby(dropped["reason"]).sum().items() if n
+        },
         "outside": {"seconds": math.fsum(between_s[between_s > JITTER_S]), "clips": 0},
         "overlap": {"seconds": -math.fsum(between_s[between_s < -JITTER_S]), "clips": 0},
         "splits": {split: _sum(rows) for split, rows in kept.groupby("split")},
@@ -37,9 +40,8 @@ def account(frame: "pd.DataFrame") -> Account:
 
 def added(accounts: Iterable[Account]) -> Account:
     """The account of several corpora together."""
-    total: Account = {"source": {}, "kept": {}, "dropped": {}, "outside": {}, "overlap": {}, "splits": {}, "warned": {}}
-    for name in ("source", "kept", "outside", "overlap"):
-        total[name] = {"seconds": 0.0, "clips": 0}
+    total: Account = {name: {} for name in ("dropped", "clipless", "splits", "warned")}
+    total |= {name: {"seconds": 0.0, "clips": 0} for name in ("source", "kept", "outside", "overlap")}
     for part in accounts:
         total = _added(total, part)
     return total
@@ -60,6 +62,7 @@ def account_ms(found: Account) -> Account:
         "source": source,
         "kept": shared["kept",],
         "dropped": {reason: shared["dropped", reason] for reason in found["dropped"]},
+        "clipless": found["clipless"],
         "outside": shared["outside",],
         "overlap": overlap,
         "splits": {split: part for (split,), part in _shared_out(splits, shared["kept",]["ms"]).items()},
@@ -93,6 +96,6 @@ def _warned(kept: "pd.DataFrame") -> dict[str, dict[str, float | int]]:
 
 def _added(one: Any, other: Any) -> Any:
     if isinstance(one, dict):
-        return {name: _added(one[name], other[name]) if name in one and name in other else
-                one.get(name, other.get(name)) for name in sorted(one.keys() | other.keys())}  # fmt: skip
+        both = {name: _added(one[name], other[name]) for name in one.keys() & other.keys()}
+        return {name: both.get(name, one.get(name, other.get(name))) for name in sorted(one.keys() | other.keys())}
     return one + other

@@ -1,7 +1,7 @@
 """What became of a dataset's clips in sentences, commonest first, each with the setting that decided it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kaiku.errors import KaikuError
@@ -9,11 +9,11 @@ from kaiku.selection.settings import Bounds, DatasetSettings
 
 _PLAIN = {
     "consent_withdrawn": "of speakers who took their consent back",
-    "failed:segment": "could not be cut: mend or remove the recordings below",
-    "no_clip": "hold no speech",
-    "failed:transcribe": "could not be transcribed: see below, and `make retry`",
+    "failed:segment": "that could not be cut: mend or remove what the report lists",
+    "no_clip": "without speech",
+    "failed:transcribe": "that could not be transcribed: see the report, and `make retry`",
     "no_text": "without text: give them one, take another asr, or set require_text: false",
-    "failed:measure": "on which a check broke: see below, and `make retry`",
+    "failed:measure": "on which a check broke: see the report, and `make retry`",
     "split_gap": "left out between two splits of one recording",
     "subset": "outside of subset",
     "source_not_train": "made from clips that are not trained on",
@@ -25,26 +25,38 @@ def sentences(settings: DatasetSettings, account: Mapping[str, Any], corpus: str
     """One phrase for each reason: `290 of 312 shorter than select.duration_s.min=1`. corpus: whose account it is."""
     clips = account["source"]["clips"]
     dropped = sorted(account["dropped"].items(), key=lambda item: (-item[1]["clips"], item[0]))
-    said = [f"{_count(part, clips)} {_words(code, settings, 'select', corpus)}" for code, part in dropped]
+    said = [
+        f"{count} {_words(code, settings, 'select', corpus)}"
+        for code, part in dropped
+        for count in _counts(part["clips"], clips, account["clipless"].get(code, 0))
+    ]
     warned = sorted(account["warned"].items(), key=lambda item: (-item[1]["clips"], item[0]))
     said += [f"{part['clips']} kept, but {_words(code, settings, 'warn', corpus)}" for code, part in warned]
     return said
 
 
-def nothing_kept(dataset: str, settings: DatasetSettings, account: Mapping[str, Any], wanted: str = "") -> KaikuError:
-    """The error to raise where nothing is left, with the commonest reason. wanted: which part, `to train on`."""
-    clips = account["source"]["clips"]
+def nothing_kept(dataset: str, settings: DatasetSettings, account: Mapping[str, Any], split: str) -> KaikuError:
+    """The error to raise where a split, train or val, came to nothing: the commonest reason, and what to change."""
+    clips, kept = account["source"]["clips"], account["kept"]["clips"]
     reasons = [phrase.replace(f" of {clips} ", " ", 1) for phrase in sentences(settings, account)]
-    kept = f"{account['kept']['clips']} of {clips} clips kept" + (f", none {wanted}" if wanted else "")
+    why = f"; {reasons[0]}" if reasons and account["dropped"] else ""
+    look = f"look at results/datasets/{dataset}/report.html (make survey DATASET={dataset})"
+    if not kept:
+        return KaikuError(f"dataset {dataset}: 0 of {clips} clips kept{why}", remedy=f"Change that, or {look}")
+    shares = f"split.val is {settings.split.val}" if settings.split.val else "split.val is 0"
     return KaikuError(
-        f"dataset {dataset}: {kept}" + (f"; {reasons[0]}" if reasons else ""),
-        remedy=f"Change that, or look at results/datasets/{dataset}/report.html (make survey DATASET={dataset}).",
+        f"dataset {dataset}: {kept} of {clips} clips kept, none of them in {split}; {shares}",
+        expected="something to train on, and something held out that the best checkpoint is chosen by",
+        remedy=f"Raise split.val, name recordings to hold out (val: [id, ...]), or {look}",
     )
 
 
-def _count(part: Mapping[str, float], clips: int) -> str:
-    """Clips, or seconds of recordings that gave none."""
-    return f"{part['clips']} of {clips}" if part["clips"] else f"{part['seconds']:.1f} s of recordings"
+def _counts(clips: int, total: int, clipless: int) -> Iterator[str]:
+    """Clips of all, and recordings that gave none."""
+    if clips:
+        yield f"{clips} of {total}"
+    if clipless:
+        yield f"{clipless} recording{'' if clipless == 1 else 's'}"
 
 
 def _words(code: str, settings: DatasetSettings, where: str, corpus: str) -> str:

@@ -189,6 +189,7 @@ def _outside(values: "np.ndarray", bounds: Bounds, languages: "pd.Series") -> li
     import numpy as np
 
     verdicts = [("not_measurable", np.isnan(values))] if bounds.required else []
+    languages = languages.fillna("")
     ranges = {language: bounds.of_language(language) for language in languages.unique()} if bounds.languages else {}
     for side, (ending, beyond) in enumerate((("low", np.less), ("high", np.greater))):
         limit = (bounds.min, bounds.max)[side]

@@ -1,6 +1,7 @@
 """A training from sentences to published checkpoints: owns its state, resumes it, publishes only what is finished."""
 
 import importlib.metadata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,11 +120,17 @@ def _record(spec: TrainSpec, outcome: Outcome) -> dict[str, Any]:
         "seed": spec.settings.seed,
         "steps": outcome.step,
         "sentences": {"train": len(spec.train), "val": len(spec.val)},
+        "speakers": {"train": _count_speakers(spec.train), "val": _count_speakers(spec.val)},
         "frames": {"train": _count_frames(spec.train), "val": _count_frames(spec.val)},
         "parameters": outcome.parameters,
         "seconds": round(outcome.seconds, 1),
         "versions": {name: importlib.metadata.version(name) for name in VERSIONS},
     }
+
+
+def _count_speakers(sentences: Sequence[Sentence]) -> dict[str, int]:
+    """Sentences by speaker: whoever takes a consent back must be able to ask which models heard them."""
+    return dict(sorted(Counter(sentence.speaker for sentence in sentences).items()))
 
 
 def _count_frames(sentences: Sequence[Sentence]) -> int:

@@ -13,6 +13,7 @@ from kaiku import plugins, stages
 from kaiku import settings as configuration
 from kaiku.errors import KaikuError
 from kaiku.loading import CODEC_FILES, check_files, codec_folder, is_fitted
+from kaiku.planning import foresight
 from kaiku.review import files as review
 from kaiku.settings import CorpusSettings, Settings, layout_settings
 from kaiku.store import atomic, scan
@@ -131,6 +132,8 @@ def _start(config: dict[str, Any], main_process: bool) -> Workspace:
     if main_process:
         _check_bases(settings)
         _say(settings, scanned, unfetched)
+        for line in foresight.warnings(settings, scanned):
+            print(f"  {line}", file=sys.stderr)
     fitted = fitted_codecs(settings)
     if ledger:
         for corpus in scanned:
