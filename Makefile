@@ -6,8 +6,12 @@ CORES ?= 2
 RUN := $(BIN)/snakemake --profile profiles/ci --cores $(CORES)
 export OMP_NUM_THREADS ?= 1
 
+# A value as the shell takes it, whatever is in it, and an option that has one.
+quoted = $(subst ','\'',$(1))
+option = $(if $($(2)),--$(1)='$(call quoted,$($(2)))')
+
 .DEFAULT_GOAL := help
-.PHONY: help setup toy test lint dry-runs pytest plan explain review stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy survey heard
+.PHONY: help setup toy test lint dry-runs pytest plan explain review stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy survey heard new check
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +26,16 @@ $(VENV)/.ready: envs/requirements.lock envs/requirements-torch.txt pyproject.tom
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@! git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m workflow_scripts.merge_locks --install
 	touch $@
+
+new: setup ## Make a workspace for recordings (NAME=aino DATA=/folder [LANGUAGE=fi BASE=/checkpoint SPEAKER= LICENCE= LAYOUT= WHERE=../aino])
+	@$(BIN)/python -m workflow_scripts.new_workspace --name='$(call quoted,$(NAME))' --data='$(call quoted,$(DATA))' \
+		$(call option,language,LANGUAGE) $(call option,base,BASE) $(call option,speaker,SPEAKER) \
+		$(call option,licence,LICENCE) $(call option,base-licence,BASE_LICENCE) $(call option,layout,LAYOUT) \
+		$(call option,where,WHERE)
+
+check: setup ## Say whether this machine is up to it, and what to do where not [WORKSPACE=../aino BASE=/checkpoint OFFLINE=yes JSON=yes]
+	@$(BIN)/python -m workflow_scripts.check_machine $(call option,workspace,WORKSPACE) $(call option,base,BASE) \
+		$(if $(OFFLINE),--offline) $(if $(JSON),--json)
 
 toy: setup ## Run the whole toy: from recordings to results/toy/report.html and dist/toy.tar.gz
 	$(RUN)

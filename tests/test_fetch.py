@@ -345,6 +345,12 @@ def test_a_repository_of_the_hub_arrives_at_its_commit(hub, monkeypatch):
     assert "Bearer hf_test" in hub.tokens
 
 
+def test_the_hub_s_token_may_stand_in_the_workspace_s_env_file(hub):
+    Path(".env").write_text("HF_TOKEN=hf_written\n")
+    get(Source(hub="owner/model", revision="main"))
+    assert set(hub.tokens) == {"Bearer hf_written"}
+
+
 def test_a_branch_is_pinned_by_its_first_fetch(hub):
     first = get(Source(hub="owner/model", revision="main"))
     moved = {"id": "owner/model", "sha": "c" * 40, "siblings": []}

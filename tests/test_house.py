@@ -14,6 +14,8 @@ REPO = Path(__file__).parents[1]
 MODULES = sorted(p for folder in ("kaiku", "workflow_scripts") for p in (REPO / folder).rglob("*.py"))
 PROGRAMS_WITHOUT_RULE = {
     "accept_code",
+    "new_workspace",
+    "check_machine",
     "scan_corpus",
     "clean_work",
     "show_disk",

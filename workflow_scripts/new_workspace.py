@@ -1,4 +1,4 @@
-"""Make a workspace for a folder of recordings: look at it, ask what cannot be seen, write a configuration. Copies nothing.
+"""Make a workspace for a folder of recordings: look, ask what cannot be seen, write a configuration; copy nothing.
 
 python -m workflow_scripts.new_workspace --name aino --data /data/aino --language fi --base /models/openaudio-s1-mini
 """
@@ -20,17 +20,17 @@ def program(args: argparse.Namespace) -> None:
     """Look, ask, write, and say what comes next."""
     begun = time.monotonic()
     configuration.check_name(args.name)
-    target = args.where or Path("..") / args.name
-    workspace.refuse_place(target, args.data)
+    data, target = asking.folder(args.data), args.where or Path("..") / args.name
+    workspace.refuse_place(target, data)
     if args.language:
         configuration.check_language(args.language)
     found_base = base.recognise(args.base, args.base_licence) if args.base else None
-    found = survey.survey(args.data, layout=args.layout, speaker=args.speaker, language=args.language)
+    found = survey.survey(data, layout=args.layout, speaker=args.speaker, language=args.language)
     given = tokens.look(found, found_base.geometry if found_base else None)
     print(summary.words(found, given, found_base, time.monotonic() - begun), flush=True)
     wishes = Wishes(
         name=args.name,
-        data=args.data.absolute(),
+        data=data.absolute(),
         language=asking.language(args.language, found),
         licence=asking.licence(args.licence),
         speaker=args.speaker or ("" if any(found.speakers) else args.name),
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     """What the program takes."""
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--name", required=True, help="of the voice or system: a to z, digits, hyphens")
-    made.add_argument("--data", type=Path, required=True, help="folder of the recordings; never written to")
+    made.add_argument("--data", required=True, help="folder of the recordings; never written to")
     made.add_argument("--language", default="", help="BCP 47 tag of what is spoken")
     made.add_argument("--base", type=Path, help="folder of a checkpoint to start from")
     made.add_argument("--speaker", default="", help="who speaks in all recordings; else as the layout tells")

@@ -1,6 +1,7 @@
 """A repository of the Hugging Face hub at one commit, every file checked against what the hub states of it.
 
-The token is taken from the environment (HF_TOKEN) alone: what another login left on this machine has no say.
+The token is taken from the environment (HF_TOKEN) or the workspace's `.env`: what another login left on this machine
+has no say.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kaiku import secrets
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.fetch.unpack import checked_path
 from kaiku.progress import tell
@@ -37,7 +39,7 @@ def download(repository: str, revision: str | None, folder: Path, *, commit: str
     from huggingface_hub.utils import disable_progress_bars
 
     endpoint = os.environ.get("HF_ENDPOINT")
-    token: str | bool = os.environ.get("HF_TOKEN") or False  # False: no token that is stored on this machine either
+    token: str | bool = secrets.get("HF_TOKEN") or False  # False: no token that is stored on this machine either
     disable_progress_bars()
     with _plain_errors(repository, revision, bool(token)):
         asked = commit or revision
@@ -91,7 +93,8 @@ def _plain_errors(repository: str, revision: str | None, has_token: bool) -> Ite
         yield
     except errors.GatedRepoError as error:
         why = "this HF_TOKEN has no access to it" if has_token else "HF_TOKEN is not set"
-        remedy = f"Accept its terms at {page}, make a token that may read it, and `export HF_TOKEN=hf_...`."
+        remedy = f"Accept its terms at {page}, make a token that may read it, and "
+        remedy += "`export HF_TOKEN=hf_...`, or write HF_TOKEN=hf_... into .env of the workspace."
         raise KaikuError(f"{repository} is gated, and {why}", remedy=remedy) from error
     except errors.RevisionNotFoundError as error:
         raise KaikuError(f"{repository} has no revision {revision!r}", remedy=f"See {page}/commits.") from error

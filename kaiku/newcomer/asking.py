@@ -1,12 +1,20 @@
 """What no folder tells: asked at a terminal, required as an argument anywhere else."""
 
 import sys
+from pathlib import Path
 
 from kaiku.errors import KaikuError
 from kaiku.newcomer.configuration import check_language
 from kaiku.newcomer.survey import Survey
 
 TRIES = 3
+
+
+def folder(given: str) -> Path:
+    """The folder of the recordings."""
+    if not given:  # as a path, this would be the folder one stands in
+        raise KaikuError("DATA is not given", expected="the folder of your recordings", remedy="Add DATA=/some/folder.")
+    return Path(given).expanduser()
 
 
 def licence(given: str) -> str:

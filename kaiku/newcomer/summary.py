@@ -62,7 +62,7 @@ def _length(hours: float) -> str:
 def _speakers(found: Survey) -> Iterator[str]:
     named = [(name, count) for name, count in found.speakers.most_common() if name]
     if not named:
-        yield "No speaker is told: all recordings count as one speaker's. SPEAKER= names them."
+        yield "No speaker is told: all recordings count as one speaker's, called NAME. SPEAKER= calls them otherwise."
         return
     first = ", ".join(f"{shown(name)} ({count:,})" for name, count in named[:SHOWN])
     more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
@@ -89,7 +89,7 @@ def _base(base: Base | None) -> Sequence[str]:
 def _problems(found: Survey) -> Iterator[str]:
     kinds = found.kinds_of_problems()
     if kinds:
-        yield f"{len(found.problems):,} things to look at; none of them stops a run:"
+        yield f"{sum(count for _, count, *_ in kinds):,} things to look at; none of them stops a run:"
     for what, count, examples, remedy in kinds[:KINDS_SHOWN]:
         dots = ", ..." if count > len(examples) else ""
         yield f"  {count:,} x {shown(what)}: {', '.join(map(shown, examples))}{dots}. {shown(remedy)}"

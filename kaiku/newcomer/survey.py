@@ -1,6 +1,6 @@
 """A look at a folder of recordings: how it is laid out, how much is there, who speaks, what is wrong.
 
-Nothing is copied. Lengths are taken from headers. Above `LOOKED_AT` recordings, an even draw is looked at, the rest reckoned.
+Nothing is copied. Lengths are taken from headers. Above `LOOKED_AT` recordings, an even draw is, the rest is reckoned.
 """
 
 import re
@@ -83,6 +83,8 @@ class Survey:
         """Problems by what is wrong, the most frequent first: what, how many, first examples, what to do."""
         kinds: dict[str, list[Problem]] = {}
         for problem in self.problems:
+            if problem.what.endswith("have no speaker") and not any(self.speakers):
+                continue  # a new workspace calls them all by its own name
             kinds.setdefault(_kind(problem.what), []).append(problem)
         ordered = sorted(kinds.values(), key=lambda found: -len(found))
         return [(of[0].what, len(of), [p.where for p in of[:SHOWN]], of[0].remedy) for of in ordered]

@@ -8,16 +8,18 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kaiku.adoption import Form, Geometry, GivenTokens, codes, form, refusal
 from kaiku.errors import KaikuError
 from kaiku.layouts import Read, Recording, without_suffix
 from kaiku.progress import log
 from kaiku.store import digest, manifests
-from kaiku.store.items import Item
 from kaiku.store.manifests import TokensRow
 from kaiku.store.shards import shard_name, shard_of
+
+if TYPE_CHECKING:
+    from kaiku.store.items import Item
 
 
 def parse(data: bytes) -> list[Any]:
@@ -100,7 +102,7 @@ class Given:
             )
         return codes(data)
 
-    def tell(self, adopted: Collection[Item], encoded: Iterable[Item]) -> None:
+    def tell(self, adopted: Collection["Item"], encoded: Iterable["Item"]) -> None:
         """Say in the log what is adopted, what is encoded, and why each refused file was."""
         encoded = list(encoded)
         for item in encoded:
