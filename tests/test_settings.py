@@ -172,6 +172,20 @@ def test_a_codec_that_cannot_be_fitted_and_a_base_of_two_origins_are_refused():
     assert "bases.s1-mini: give either path" in complaint(changed("bases.s1-mini.path", "/models/s1-mini"))
 
 
+def test_given_tokens_need_their_codec_and_whole_recordings():
+    own = {"codec": "openaudio"}
+    assert load(changed("corpora.aino.tokens", own)).corpora["aino"].tokens.suffix == ".npy"
+    assert "corpora.aino.tokens.codec: 'openadio' is not among the codecs" in complaint(
+        changed("corpora.aino.tokens", {"codec": "openadio"})
+    )
+    cut = {**SYSTEM["corpora"]["aino"], "tokens": own}
+    for kind in ({"layout": "recordings"}, {"segment": {"mode": "vad"}}):
+        said = complaint(changed("corpora.aino", cut | kind))
+        assert "corpora.aino.tokens: its recordings are cut into clips" in said
+    load(changed("corpora.aino", {**cut, "layout": "recordings", "segment": {"mode": "identity"}}))
+    assert stages.encode_shard(load(SYSTEM), "openaudio", "aino") == stages.encode(load(SYSTEM), "openaudio")
+
+
 def test_what_the_corpus_says_is_not_said_in_its_options():
     assert "Write it as corpora.aino.speaker." in complaint(changed("corpora.aino.options", {"speaker": "otso"}))
 

@@ -51,6 +51,11 @@ def find(
     return found
 
 
+def are_listed(folder: Path) -> bool:
+    """Whether a corpus has manifests of tokens, be it empty ones."""
+    return any(folder.glob("[0-9]*.tokens.tsv"))
+
+
 def read_all(folder: Path) -> list[TokensRow]:
     """All rows of a corpus' manifests of tokens; none where it has none."""
     return [row for path in sorted(folder.glob("[0-9]*.tokens.tsv")) for row in manifests.read_tokens(path)]
@@ -86,7 +91,7 @@ class Given:
         if row is None:
             return ""
         if row.edited:
-            return "is of the recording as it was before it was edited"
+            return "lay beside other audio when it was first seen (edited since, or the tokens of another recording)"
         return refusal(row.form, self.codec, clip["end_s"] - clip["start_s"], self.settings.tolerance_frames)
 
     def codes(self, clip: Mapping[str, Any]) -> bytes:

@@ -76,7 +76,7 @@ def _scan(
     pinned = pinned_shards(folder)
     if not files and pinned:
         log(f"{root} is {'empty' if root.is_dir() else 'absent'}: its manifests stay as they are")
-        return read(folder, frozen=True)
+        return _frozen(root, folder, tokens)
     if not files:
         raise KaikuError(
             f"{root} {'holds no files' if root.is_dir() else 'is not there'}",
@@ -89,7 +89,7 @@ def _scan(
     problems = misnamed + [f for f in found if isinstance(f, Problem)]
     if not recordings and pinned:
         log(f"{root} holds no recordings now: its manifests stay as they are")
-        return read(folder, frozen=True)
+        return _frozen(root, folder, tokens)
     digests = reader.digests([r.path for r in recordings])
     count = pinned or shards or shards_for(sum(_decoded_bytes(r.path, files) for r in recordings))
     _write(folder, recordings, digests, files, count)
@@ -99,6 +99,16 @@ def _scan(
     _pin(folder, count)
     reader.save()
     return read(folder)
+
+
+def _frozen(root: Path, folder: Path, tokens: str) -> Scanned:
+    if tokens and not given_tokens.are_listed(folder):
+        raise KaikuError(
+            f"{root}: its {tokens} files are to be taken for tokens, and nobody has looked at them yet",
+            expected="the folder itself, or manifests from a machine that has it",
+            remedy="Mount it for one `snakemake -n`, pull those manifests, or take `tokens:` out of the corpus.",
+        )
+    return read(folder, frozen=True)
 
 
 @contextmanager

@@ -14,13 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from kaiku.adoption import Form
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.store import artefacts, code, items, journal, keys, manifests, protos, rows, scan, statcache, whole
 from kaiku.store.containers import Npy, Tar
 from kaiku.store.items import Counts, Item, Outcome
 from kaiku.store.journal import Journal
 from kaiku.store.keys import StageKey
-from kaiku.store.manifests import AudioRow, TextRow
+from kaiku.store.manifests import AudioRow, TextRow, TokensRow
 from kaiku.store.protos import Group, Sentence
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -34,6 +35,10 @@ AUDIO = [
     AudioRow("b", "b\\c.flac", "11ee", 0, "", "", {}),
 ]
 TEXT = [TextRow("yö--1", None, None, "Hyvää päivää."), TextRow("b", 0.1, 2.25, "two\tparts\\n")]
+TOKENS = [
+    TokensRow("yö--1", "yö/1.npy", "22dd", "00ff", False, Form("int64", (2, 3), 0, (7, 5))),
+    TokensRow("b", "b\\c.npy", "33cc", "44bb", True, Form(error="is no array\t")),
+]
 SENTENCES = [Sentence("otso", "Hei <b>maailma</b>.", CODES[:2]), Sentence("otso", "Yö.", CODES[2:] + np.uint16(300))]
 ENTRIES = {"kaiku.b": ("v12", "ff" * 16), "kaiku.a": ("v1", "00" * 16)}
 RECORDS = [
@@ -108,6 +113,7 @@ WRITERS = {
     "codes.npy": lambda path: Npy(2).write(path, CLIPS),
     "000.audio.tsv": lambda path: manifests.write_audio(path, AUDIO),
     "000.text.tsv": lambda path: manifests.write_text(path, TEXT),
+    "000.tokens.tsv": lambda path: manifests.write_tokens(path, TOKENS),
     "corpus": write_corpus,
     "pack.protos": lambda path: protos.write_protos(path, [Group("corpus", "otso", SENTENCES)]),
     "code.lock": lambda path: code.write_lock(ENTRIES, path),
@@ -170,6 +176,7 @@ def test_containers_are_read(golden):
 def test_manifests_are_read(golden):
     assert manifests.read_audio(golden / "000.audio.tsv") == AUDIO
     assert manifests.read_text(golden / "000.text.tsv") == TEXT
+    assert manifests.read_tokens(golden / "000.tokens.tsv") == TOKENS
     assert scan.read(golden / "corpus").shards == ()
 
 
@@ -234,7 +241,7 @@ def test_a_lock_of_another_format_is_refused(golden):
         code.read_lock(path)
 
 
-@pytest.mark.parametrize("name", ["000.audio.tsv", "000.text.tsv"])
+@pytest.mark.parametrize("name", ["000.audio.tsv", "000.text.tsv", "000.tokens.tsv"])
 def test_manifests_with_other_columns_are_refused(golden, name):
     path = golden / name
     path.write_text(path.read_text().replace("recording", "id", 1))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kaiku.errors import KaikuError
 from kaiku.layouts import wav_lab
 from kaiku.store import given_tokens, manifests, scan
 from kaiku.store.shards import shard_of
@@ -109,6 +110,13 @@ def test_a_folder_that_went_away_keeps_its_manifests(corpus):
     before = corpus.scan()
     corpus.raw.rename(corpus.root / "elsewhere")
     assert corpus.scan() == before
+
+
+def test_tokens_that_nobody_looked_at_are_not_taken_for_none(corpus):
+    corpus.scan(tokens="")
+    corpus.raw.rename(corpus.root / "elsewhere")
+    with pytest.raises(KaikuError, match=r"its \.npy files are to be taken for tokens, and nobody has looked"):
+        corpus.scan()
 
 
 def test_another_number_of_shards_takes_them_along(corpus, tmp_path):

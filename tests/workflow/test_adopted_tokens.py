@@ -136,7 +136,7 @@ def test_an_edited_recording_is_encoded_though_its_old_tokens_lie_there(world, m
     world.snakemake(*targets(world))
     codes, _ = tokens(world)
     assert len(codes[clip]) == given[clip].shape[1] and not np.array_equal(codes[clip], given[clip].T)
-    assert f"{clip}: not adopted, encoded: {clip}.npy is of the recording as it was before it was edited" in said(world)
+    assert f"{clip}: not adopted, encoded: {clip}.npy lay beside other audio" in said(world)
     world.audio(clip).write_bytes(content)
     world.snakemake(*targets(world))
     assert np.array_equal(tokens(world)[0][clip], given[clip].T)
