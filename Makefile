@@ -11,7 +11,7 @@ quoted = $(subst ','\'',$(1))
 option = $(if $($(2)),--$(1)='$(call quoted,$($(2)))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toy test lint dry-runs pytest plan explain review stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy survey heard new check
+.PHONY: help setup toy test lint dry-runs pytest plan explain review stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy survey heard new check catalog collect
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,7 +87,10 @@ survey: setup ## Report what a dataset is made of, and what to change, in result
 heard: setup ## List what heard a speaker: datasets, packs, codecs, models, archives (SPEAKER=x CORPUS=x)
 	@$(BIN)/python -m workflow_scripts.find_heard "$(SPEAKER)" $(if $(CORPUS),--corpus $(CORPUS))
 
-reference: setup ## Write config/schema.json and docs/configuration.md anew
+catalog: setup ## List published corpora and base models that a configuration can name [WORDS="telugu"]
+	@$(BIN)/python -m workflow_scripts.list_catalog $(WORDS)
+
+reference: setup ## Write config/schema.json, docs/configuration.md and docs/catalog.md anew
 	$(BIN)/python -m kaiku.reference
 
 accept: setup ## After an edit that changes no number: keep versions where results come out the same [WORKSPACE= SAMPLE= SINCE= BEFORE= TRAINING=yes]

@@ -1,6 +1,6 @@
-"""The configuration's schema and reference page, written from the settings classes themselves.
+"""The configuration's schema and reference page, written from the settings classes, and the catalogue's page.
 
-python -m kaiku.reference            # write config/schema.json and docs/configuration.md
+python -m kaiku.reference            # write config/schema.json, docs/configuration.md and docs/catalog.md
 python -m kaiku.reference --check    # exit 1 and name what differs
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from kaiku import plugins, wording
+from kaiku.fetch import catalog_page
 from kaiku.layouts import LayoutSettings
 from kaiku.settings import NAMED_BY, Settings
 from kaiku.store import atomic
@@ -22,6 +23,7 @@ from kaiku.store import atomic
 ROOT = Path(__file__).parent.parent
 SCHEMA = Path("config/schema.json")
 PAGE = Path("docs/configuration.md")
+CATALOG = Path("docs/catalog.md")
 
 SECTIONS = {
     "layouts": "CorpusSettings",
@@ -100,7 +102,7 @@ runs:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write both files, or check them; returns the exit status."""
+    """Write the files, or check them; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
     args = parser.parse_args(argv)
@@ -122,7 +124,8 @@ def drift() -> list[Path]:
 
 def wanted() -> dict[Path, str]:
     """What each generated file should hold."""
-    return {SCHEMA: json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", PAGE: page()}
+    written = json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    return {SCHEMA: written, PAGE: page(), CATALOG: catalog_page.page()}
 
 
 def schema() -> dict[str, Any]:
@@ -139,6 +142,9 @@ def schema() -> dict[str, Any]:
         definitions[f"{kind}.{name}"] = {**found, "title": f"{TITLES[kind][0]}: {name}"}
     for kind, owner in SECTIONS.items():
         _name_options(definitions[owner], kind)
+    for owner in ("CorpusSettings", "BaseSettings"):  # an entry of the catalogue says what else is required
+        required = definitions[owner].pop("required")
+        definitions[owner]["anyOf"] = [{"required": ["catalog"]}, {"required": required}]
     checks = {name: {"$ref": f"#/$defs/checks.{name}"} for kind, name, _ in own_plugins() if kind == "checks"}
     made["properties"]["checks"] |= {"properties": checks}
     return _lenient({"$schema": "https://json-schema.org/draft/2020-12/schema", **made})

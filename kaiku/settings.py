@@ -11,6 +11,8 @@ from kaiku.audio.segmentation import SegmentSettings
 from kaiku.complaints import NAME_PATTERN, complaints
 from kaiku.errors import SettingsError
 from kaiku.export_settings import ExportSettings
+from kaiku.fetch import catalog
+from kaiku.fetch.consent import check_accepted
 from kaiku.fetch.source import Source
 from kaiku.selection import ConsentSettings, DatasetSettings
 from kaiku.strict import Strict, speed_only
@@ -33,12 +35,26 @@ NAMED_BY = {"layouts": "layout", "asr": "kind", "codecs": "kind", "families": "f
 class CorpusSettings(Strict):
     """Recordings of one origin, licence and layout."""
 
+    catalog: str | None = Field(
+        None,
+        description="An entry of the catalogue (`make catalog`) that says what is not said here: source, layout, "
+        "language, licence.",
+    )
     path: str | None = Field(None, description="Folder of the recordings; default data/raw/{corpus}. Never written to.")
-    layout: str = Field(description="How files, texts and speakers lie in the folder: a module of kaiku/layouts.")
+    layout: str = Field(
+        description="How files, texts and speakers lie in the folder: a module of kaiku/layouts; or as catalogued."
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the layout itself.")
     language: str = Field("und", description="BCP 47 tag of what is spoken, where the layout does not tell by clip.")
     speaker: str = Field("", description="Speaker of all recordings; empty: as the layout tells.")
-    licence: str = Field(description="Licence of the recordings; travels with every model that heard them.")
+    licence: str = Field(
+        description="Licence of the recordings, or as catalogued; travels with every model that heard them."
+    )
+    accept_licence: str | None = Field(
+        None,
+        description="The licence's name again, by which you accept terms that ask something of you (no commercial use, "
+        "the same licence for what is made, a place's own terms). Without it, nothing under such terms is fetched.",
+    )
     source: Source | None = Field(None, description="Where to fetch the folder from when it is absent.")
     shards: int | None = Field(None, ge=1, le=4096, description="Jobs per stage; pinned at the first scan by size.")
     tokens: GivenTokens | None = Field(
@@ -49,6 +65,11 @@ class CorpusSettings(Strict):
     max_failed: float = Field(
         0.05, ge=0, le=1, description="Share of a shard's items that may fail before its job does."
     )
+
+    @model_validator(mode="after")
+    def _accepts_its_licence(self) -> "CorpusSettings":
+        check_accepted(self.licence, self.accept_licence)
+        return self
 
 
 class AsrSettings(Strict):
@@ -62,16 +83,30 @@ class AsrSettings(Strict):
 class BaseSettings(Strict):
     """A base model: a folder of its own, or one that is fetched."""
 
+    catalog: str | None = Field(
+        None,
+        description="An entry of the catalogue (`make catalog`) that says what is not said here: source and licence.",
+    )
     path: str | None = Field(
         None, description="Folder of the checkpoint; default models/base/{name}. Never written to."
     )
     source: Source | None = Field(None, description="Where to fetch it from; it lands in models/base/{name}.")
-    licence: str = Field(description="Licence of the weights; travels with everything made from them.")
+    licence: str = Field(
+        description="Licence of the weights, or as catalogued; travels with everything made from them."
+    )
+    accept_licence: str | None = Field(
+        None,
+        description="The licence's name again, by which you accept terms that ask something of you (no commercial use, "
+        "the same licence for what is made, a place's own terms). Without it, nothing under such terms is fetched.",
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> "BaseSettings":
         if self.path and self.source:
             raise ValueError("give either path (a folder of yours) or source (fetched into models/base/{name})")
+        if self.source and self.source.hours:
+            raise ValueError("source.hours belongs to a corpus")
+        check_accepted(self.licence, self.accept_licence)
         return self
 
 
@@ -220,7 +255,7 @@ def load(config: dict[str, Any]) -> Settings:
     folders = config.get("plugins")
     plugins.use_folders(folders if isinstance(folders, list) else [])
     try:
-        settings = Settings.model_validate(config)
+        settings = Settings.model_validate(catalog.resolve(config))
     except ValidationError as error:
         raise _refuse(error, Settings) from None
     _check_plugins(settings)

@@ -40,6 +40,6 @@ rule fetch_model:
     conda:
         "../envs/kaiku.yaml"
     params:
-        source=lambda w: SETTINGS.bases[w.base].source.model_dump_json(),
+        source=lambda w: json.dumps(SETTINGS.bases[w.base].source.identity()),
     shell:
         program("fetch_model", "--base {wildcards.base} --record {output.record:q}")

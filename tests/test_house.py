@@ -20,6 +20,7 @@ PROGRAMS_WITHOUT_RULE = {
     "clean_work",
     "show_disk",
     "list_runs",
+    "list_catalog",
     "reshard_corpus",
     "lock_code",
     "retry_failed",

@@ -6,9 +6,11 @@ python -m workflow_scripts.fetch_corpus --corpus aino
 import argparse
 from collections.abc import Sequence
 
-from kaiku import fetch, job
+from kaiku import fetch, job, plugins
 from kaiku.errors import KaikuError
+from kaiku.fetch import consent, subset
 from kaiku.progress import tell
+from kaiku.settings import layout_settings
 from kaiku.store import atomic
 from kaiku.store.items import Counts
 from kaiku.store.shards import shards_for
@@ -23,9 +25,12 @@ def program(args: argparse.Namespace) -> Counts:
         raise KaikuError(f"corpora.{args.corpus}: no source", remedy="Give it a `source:`, or a `path:` that is there.")
     fetch.say_licence(f"corpus {args.corpus}", own.licence)
     if is_absent(root):
+        consent.require(f"corpora.{args.corpus}", own.licence, own.accept_licence, own.source)
         path = MANIFESTS / args.corpus / fetch.RECORD  # beside the manifests: it is versioned with them
-        with fetch.fetching(own.source, root, fetch.read_record(path)) as (_, record):
-            pass
+        with fetch.fetching(own.source, root, fetch.read_record(path)) as (folder, record):
+            if own.source.hours:
+                discover = plugins.find("layouts", own.layout).discover
+                subset.keep(folder, own.source.hours, discover, layout_settings(settings, args.corpus))
         atomic.write_json(path, {**record, "licence": own.licence})
     planned = planned_shards(own)
     scanned = scan_corpus(settings, args.corpus, shards=planned)

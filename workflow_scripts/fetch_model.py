@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kaiku import fetch, job
 from kaiku.errors import KaikuError
+from kaiku.fetch import consent
 from kaiku.fetch.unpack import lift_only_folder
 from kaiku.store import atomic, digest
 from kaiku.store.items import Counts
@@ -19,6 +20,7 @@ def program(args: argparse.Namespace) -> Counts:
     own = job.read_settings(args.settings).bases[args.base]
     if own.source is None:
         raise KaikuError(f"bases.{args.base}: no source", remedy="Give it a `source:`, or a `path:` that is there.")
+    consent.require(f"bases.{args.base}", own.licence, own.accept_licence, own.source)
     fetch.say_licence(f"base {args.base}", own.licence)
     with fetch.fetching(own.source, args.record.parent) as (folder, record):
         lift_only_folder(folder)

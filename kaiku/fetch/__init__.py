@@ -13,6 +13,7 @@ from typing import Any
 
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.fetch import download, hub, unpack
+from kaiku.fetch.room import NoRoom
 from kaiku.fetch.source import Source
 from kaiku.progress import log, tell
 from kaiku.report.licence import licence_warnings
@@ -34,12 +35,13 @@ def fetching(source: Source, target: Path, known: Mapping[str, Any] | None = Non
 
     known: the record of an earlier fetch, by default the one in work/fetch; where it is of the same source, its digest
     or commit is asked for. What arrived of a download that broke off stays in work/fetch, and the next call goes on.
-    The record is {url, sha256, bytes} or {hub, revision, commit, bytes}, the same for the same content.
+    The record is {url, sha256, bytes} (of several archives, with `also`, a list of the like) or {hub, revision, commit,
+    bytes}, the same for the same content.
     Raises KaikuError where the source cannot be reached, refuses, or gives something else than was expected.
     """
-    address = [source.url] if source.url else [source.hub, source.revision]
+    address = [a.url for a in source.archives] or [source.hub, source.revision, *source.files]
     with owning(WORK / digest.of_value(address)) as owner:
-        fill = _archive if source.url else _repository
+        fill = _archives if source.url else _repository
         with atomic.folder(target) as beside:
             record = fill(source, beside, dict(known or read_record(owner.folder / RECORD) or {}), owner)
             atomic.write_json(owner.folder / RECORD, record)
@@ -66,26 +68,46 @@ def say_licence(what: str, licence: str) -> None:
         tell(warning)
 
 
-def _archive(source: Source, folder: Path, known: Record, owner: Owner) -> Record:
-    trusted = source.sha256 or (known.get("sha256") if known.get("url") == source.url else None)
-    archive = download.download(source.url, owner.folder, sha256=trusted)
-    if not trusted:
-        tell(f"{source.url}: no digest was given; to pin what you got, write `sha256: {archive.sha256}`")
-    try:
-        unpack.unpack(archive.path, folder, called=source.url)
-    except KaikuError:
-        archive.path.unlink()
-        raise
-    return {"url": source.url, "sha256": archive.sha256, "bytes": archive.path.stat().st_size}
+def _archives(source: Source, folder: Path, known: Record, owner: Owner) -> Record:
+    trusted = {record.get("url"): record.get("sha256") for record in (known, *known.get("also", []))}
+    arrived = []
+    for number, wanted in enumerate(source.archives):
+        place = owner.folder / f"also-{number}" if number else owner.folder
+        atomic.make_folder(place)
+        sha256 = wanted.sha256 or trusted.get(wanted.url)
+        archive = download.download(wanted.url, place, mirrors=wanted.mirrors, sha256=sha256, md5=wanted.md5)
+        if not sha256:
+            tell(f"{wanted.url}: no SHA-256 was given; to pin what you got, write `sha256: {archive.sha256}`")
+        arrived.append((wanted, archive))
+    for wanted, archive in arrived:  # once all are here: a fetch that fails late has unpacked nothing for nothing
+        place = folder / wanted.into
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            unpack.unpack(archive.path, place, called=wanted.url)
+        except NoRoom:
+            raise
+        except KaikuError:
+            archive.path.unlink()
+            raise
+    records = [
+        {"url": wanted.url, "sha256": archive.sha256, "bytes": archive.path.stat().st_size}
+        for wanted, archive in arrived
+    ]
+    return {**records[0], **({"also": records[1:]} if records[1:] else {})}
 
 
 def _repository(source: Source, folder: Path, known: Record, owner: Owner) -> Record:
     same = (known.get("hub"), known.get("revision")) == (source.hub, source.revision)
     commit = known.get("commit") if same else None
-    snapshot = hub.download(source.hub, source.revision, owner.folder / "files", commit=commit)
-    for name, path in snapshot.files.items():
-        atomic.link(path, folder / name)
+    snapshot = hub.download(source, owner.folder / "files", commit=commit)
     size = sum(path.stat().st_size for path in snapshot.files.values())
+    for name, path in snapshot.files.items():
+        if source.unpack and unpack.is_archive_name(name):
+            place = (folder / name).parent
+            place.mkdir(parents=True, exist_ok=True)
+            unpack.unpack(path, place, called=f"{source.hub}: {name}")
+        else:
+            atomic.link(path, folder / name)
     return {"hub": source.hub, "revision": source.revision, "commit": snapshot.commit, "bytes": size}
 
 

@@ -4,23 +4,24 @@ Resuming is asked for with `Range` and `If-Range` (RFC 9110, 13.1.5 and 14.2), s
 in between is begun again instead of being joined from two halves.
 """
 
+import email.utils
 import hashlib
 import http.client
 import json
 import os
 import re
-import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import kaiku
 from kaiku.errors import CorruptFile, KaikuError
-from kaiku.progress import log, track
+from kaiku.fetch.room import NoRoom, check_room
+from kaiku.progress import log, tell, track
 from kaiku.store import atomic
 
 BLOCK = 1 << 20
@@ -29,6 +30,10 @@ ATTEMPTS = 5
 PAUSE_S = 2.0
 """Wait before the second attempt; each further one waits twice as long."""
 TIMEOUT_S = 60.0
+"""A server that sends nothing for so long is hung up on, and asked for the rest."""
+LONGEST_WAIT_S = 600.0
+"""Wait that a server may ask for (`Retry-After`); one that asks for more is asked again after this."""
+ROOM = "room for the archive, and about as much again to unpack it"
 TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -44,20 +49,46 @@ class Archive:
 class _Stated:
     """What the server said of the file when its first byte came: a strong validator, and its length in bytes."""
 
+    url: str = ""
     validator: str | None = None
     length: int | None = None
 
 
-def download(url: str, folder: Path, *, sha256: str | None = None) -> Archive:
+@dataclass(frozen=True)
+class _Fault:
+    """What went wrong in an attempt that is worth another, and the wait that the server asked for."""
+
+    what: str
+    wait_s: float = 0.0
+
+
+def download(
+    url: str, folder: Path, *, mirrors: Sequence[str] = (), sha256: str | None = None, md5: str | None = None
+) -> Archive:
     """Bring the file at `url` into a folder of its own, which holds the part that has arrived until all has.
 
-    sha256: the digest it must have; on another one the file is thrown away.
-    Raises KaikuError where the server cannot be reached, refuses, or sends less than it stated.
+    mirrors: other addresses of the same file, tried in turn where one gives up. sha256, md5: digests it must have; on
+    another one the file is thrown away. Raises KaikuError where no server can be reached, all refuse, or send less than
+    they stated; NoRoom where the disk is full.
     """
+    addresses = [url, *mirrors]
+    for at, address in enumerate(addresses):
+        try:
+            return _from_one(address, folder, sha256, md5)
+        except NoRoom:
+            raise
+        except KaikuError as error:
+            if at + 1 == len(addresses):
+                raise
+            tell(f"{error.found}; trying {addresses[at + 1]}")
+    raise AssertionError("no address")
+
+
+def _from_one(url: str, folder: Path, sha256: str | None, md5: str | None) -> Archive:
     part = folder / "archive"
     failures, most = 0, _size(part)
     while not _complete(folder, part):
-        fault = _attempt(url, folder, part)
+        fault = _attempt(url, folder, part, sure=bool(sha256 or md5))
         if fault is None:
             break
         have = _size(part)
@@ -65,84 +96,128 @@ def download(url: str, folder: Path, *, sha256: str | None = None) -> Archive:
         most = max(most, have)
         if failures >= ATTEMPTS:
             raise KaikuError(
-                f"{url}: {fault}",
+                f"{url}: {fault.what}",
                 expected="a download that goes on",
                 remedy=f"Look at the network and the address, and run again: the {have} bytes that came are kept.",
             )
-        log(f"{url}: {fault}; trying again, {have} bytes are here")
-        time.sleep(PAUSE_S * 2 ** max(failures - 1, 0))
-    found = _sha256(part)
-    if sha256 and found != sha256.lower():
-        part.unlink()
-        raise CorruptFile(
-            f"{url}: the archive has sha256 {found}",
-            expected=sha256,
-            remedy="Run again in case the download was damaged. If the archive was changed on purpose, put its new "
-            "digest into `source.sha256`.",
-        )
-    return Archive(part, found)
+        wait_s = max(PAUSE_S * 2 ** max(failures - 1, 0), fault.wait_s)
+        log(f"{url}: {fault.what}; trying again in {wait_s:.0f} s, {have} bytes are here")
+        time.sleep(wait_s)
+    return Archive(part, _checked(url, part, sha256, md5))
 
 
-def _attempt(url: str, folder: Path, part: Path) -> str | None:
-    """Ask for what is missing and append it; None when all is here, else what went wrong, worth another attempt."""
+def _checked(url: str, part: Path, sha256: str | None, md5: str | None) -> str:
+    """SHA-256 of a complete download; on a wrong digest the file goes away, so that the next call begins anew."""
+    found = {"sha256": _digest(part, "sha256"), **({"md5": _digest(part, "md5")} if md5 else {})}
+    for kind, wanted in (("sha256", sha256), ("md5", md5)):
+        if wanted and found[kind] != wanted.lower():
+            part.unlink()
+            raise CorruptFile(
+                f"{url}: the archive has {kind} {found[kind]}",
+                expected=wanted,
+                remedy="Run again in case the download was damaged. If the archive was changed on purpose, put its new "
+                f"digest into `source.{kind}`.",
+            )
+    return found["sha256"]
+
+
+def _attempt(url: str, folder: Path, part: Path, *, sure: bool) -> _Fault | None:
+    """Ask for what is missing and append it; None when all is here, else what went wrong, worth another attempt.
+
+    sure: a digest will tell whether the whole is right, so that parts of several servers may be joined.
+    """
     have, stated = _size(part), _stated(folder)
-    if not stated.validator:
+    same_file = stated.validator if stated.url == url else None
+    if not same_file and not sure:
         have = 0  # nothing would tell whether the rest belongs to what is here
     request = urllib.request.Request(url, headers={"User-Agent": f"kaiku/{kaiku.__version__}"})
     request.add_header("Accept-Encoding", "identity")
     if have:
         request.add_header("Range", f"bytes={have}-")
-        request.add_header("If-Range", stated.validator)
+        if same_file:
+            request.add_header("If-Range", same_file)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            start, stated = _reading(answer, stated)
+            start, stated = _reading(url, answer, stated)
             if start not in (0, have):
-                return f"the server sent bytes from {start} on when asked for those from {have} on"
+                part.unlink(missing_ok=True)
+                return _Fault(f"the server sent bytes from {start} on when asked for those from {have} on")
             if start == 0:
                 atomic.write_json(folder / "stated.json", asdict(stated))
-            _check_room(folder, (stated.length or 0) - start)
+            check_room(folder, (stated.length or 0) - start, expected=ROOM)
             _receive(answer, part, start, stated.length)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # no such range: the file is shorter than what is here
             part.unlink()
-            return "the file became shorter at its source"
+            return _Fault("the file became shorter at its source")
         if error.code not in TRY_AGAIN:
             raise _refused(url, error.code) from None
-        return f"the server answered {error.code} {error.reason}"
+        return _Fault(f"the server answered {error.code} {error.reason}", _wanted_wait(error.headers))
     except urllib.error.URLError as error:
-        return f"the server cannot be reached ({error.reason})"
+        return _Fault(f"the server cannot be reached ({error.reason})")
     except (OSError, http.client.HTTPException) as error:
-        return f"the connection broke ({error or type(error).__name__})"
+        return _Fault(f"the connection broke ({error or type(error).__name__})")
     if stated.length is not None and _size(part) < stated.length:
-        return f"the server sent {_size(part)} of the {stated.length} bytes it stated"
+        return _Fault(f"the server sent {_size(part)} of the {stated.length} bytes it stated")
     return None
 
 
-def _reading(answer: Any, stated: _Stated) -> tuple[int, _Stated]:
+def _reading(url: str, answer: Any, stated: _Stated) -> tuple[int, _Stated]:
     """At which byte an answer starts, and what is stated of the whole file."""
     if answer.status == 206:
         span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+        if span and span[2].isdigit() and stated.length not in (None, int(span[2])):
+            return -1, stated  # another file than the one that was begun
         return (int(span[1]) if span else -1), stated
     length = answer.headers.get("Content-Length")
     etag = answer.headers.get("ETag", "")
     validator = etag if etag.startswith('"') else answer.headers.get("Last-Modified")
-    return 0, _Stated(validator, int(length) if length else None)
+    return 0, _Stated(url, validator, int(length) if length and length.isdigit() else None)
+
+
+def _wanted_wait(headers: Any) -> float:
+    """Seconds that the server asks to be left alone: a number or a date (RFC 9110, 10.2.3); 0 where it says nothing."""
+    asked = (headers.get("Retry-After") or "").strip()
+    if asked.isdigit():
+        wait_s = float(asked)
+    else:
+        try:
+            wait_s = email.utils.parsedate_to_datetime(asked).timestamp() - time.time()
+        except (TypeError, ValueError):
+            return 0.0
+    return min(max(wait_s, 0.0), LONGEST_WAIT_S)
 
 
 def _receive(answer: Any, part: Path, start: int, length: int | None) -> None:
     """Append the answer's bytes to the part, from byte `start` on."""
     blocks = -(-(length - start) // BLOCK) if length else None
-    with open(part, "ab") as f:
+    with open(part, "ab", buffering=0) as f:
         f.truncate(start)
-        for block in track(_blocks(answer), total=blocks, label="download", unit="MiB"):
-            f.write(block)
-        f.flush()
+        for _ in track(_arriving(answer, f), total=blocks, label="download", unit="MiB"):
+            pass
         os.fsync(f.fileno())
 
 
-def _blocks(answer: Any) -> Iterator[bytes]:
-    while block := answer.read(BLOCK):
-        yield block
+def _arriving(answer: Any, f: BinaryIO) -> Iterator[None]:
+    """Write what arrives as it arrives, so that a connection that stalls costs nothing; yields once a block."""
+    untold = 0
+    while data := answer.read1(BLOCK):
+        _write(f, memoryview(data))
+        untold += len(data)
+        while untold >= BLOCK:
+            untold -= BLOCK
+            yield
+
+
+def _write(f: BinaryIO, data: memoryview) -> None:
+    try:
+        while data:
+            data = data[f.write(data) :]
+    except OSError as error:
+        raise NoRoom(
+            f"{f.name}: cannot be written ({error.strerror})",
+            remedy="Free some space and run again; what came is kept.",
+        ) from error
 
 
 def _complete(folder: Path, part: Path) -> bool:
@@ -154,16 +229,6 @@ def _complete(folder: Path, part: Path) -> bool:
 def _stated(folder: Path) -> _Stated:
     path = folder / "stated.json"
     return _Stated(**json.loads(path.read_text())) if path.exists() else _Stated()
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise KaikuError(
-            f"{folder.resolve()}: {free / 1e9:.1f} GB are free on its disk, and {needed / 1e9:.1f} GB are to come",
-            expected="room for the archive, and about as much again to unpack it",
-            remedy="Free some space and run again; what came is kept.",
-        )
 
 
 def _refused(url: str, code: int) -> KaikuError:
@@ -178,6 +243,6 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _sha256(path: Path) -> str:
+def _digest(path: Path, kind: str) -> str:
     with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+        return hashlib.file_digest(f, kind).hexdigest()

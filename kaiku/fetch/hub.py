@@ -4,9 +4,11 @@ The token is taken from the environment (HF_TOKEN) or the workspace's `.env`: wh
 has no say.
 """
 
+import fnmatch
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +17,10 @@ from typing import Any
 
 from kaiku import secrets
 from kaiku.errors import CorruptFile, KaikuError
+from kaiku.fetch.consent import hub_page
+from kaiku.fetch.source import Source
 from kaiku.fetch.unpack import checked_path
-from kaiku.progress import tell
+from kaiku.progress import LINE_EVERY_S, tell
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -29,40 +33,73 @@ class Snapshot:
     files: dict[str, Path]
 
 
-def download(repository: str, revision: str | None, folder: Path, *, commit: str | None = None) -> Snapshot:
-    """Bring a repository into a folder, going on with what an earlier call left there.
+def download(source: Source, folder: Path, *, commit: str | None = None) -> Snapshot:
+    """Bring a repository, or the files of it that are wanted, into a folder, going on with what an earlier call left.
 
-    commit: fetch this one, whatever `revision` names today. Raises KaikuError where the hub cannot be reached or does
-    not let this user in, CorruptFile where a file is not what the hub states.
+    commit: fetch this one, whatever the source's revision names today. Raises KaikuError where the hub cannot be
+    reached, does not let this user in, or has none of the files; CorruptFile where a file is not what the hub states.
     """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.utils import disable_progress_bars
 
+    repository, revision = source.hub, source.revision
     endpoint = os.environ.get("HF_ENDPOINT")
     token: str | bool = secrets.get("HF_TOKEN") or False  # False: no token that is stored on this machine either
     disable_progress_bars()
-    with _plain_errors(repository, revision, bool(token)):
-        asked = commit or revision
-        info = HfApi(endpoint=endpoint, token=token).model_info(repository, revision=asked, files_metadata=True)
-        stated = {file.rfilename: file for file in info.siblings or []}
+    with _plain_errors(source, bool(token)):
+        info = HfApi(endpoint=endpoint, token=token).repo_info(
+            repository, revision=commit or revision, repo_type=source.repository, files_metadata=True
+        )
+        stated = {file.rfilename: file for file in info.siblings or [] if _is_wanted(file.rfilename, source.files)}
         for name in stated:
             checked_path(name, (), repository)
+        if not stated:
+            raise KaikuError(
+                f"{repository} at commit {info.sha} has no file like {', '.join(source.files) or '*'}",
+                remedy=f"See {hub_page(source)}/tree/{info.sha}, and mend `source.files`.",
+            )
         size = sum(file.size or 0 for file in stated.values())
         tell(f"{repository} at commit {info.sha}: {len(stated)} files, {size / 1e9:.2f} GB")
-        snapshot_download(
-            repository,
-            revision=info.sha,
-            local_dir=folder,
-            cache_dir=folder.parent / "cache",
-            token=token,
-            endpoint=endpoint,
-        )
+        with _telling(folder, size):
+            snapshot_download(
+                repository,
+                repo_type=source.repository,
+                revision=info.sha,
+                allow_patterns=source.files or None,
+                local_dir=folder,
+                cache_dir=folder.parent / "cache",
+                token=token,
+                endpoint=endpoint,
+            )
     if not (revision and COMMIT.fullmatch(revision)):
         tell(f"{repository}: to pin what you got, write `revision: {info.sha}`")
     files = {name: folder / name for name in sorted(stated)}
     for name, path in files.items():
         _check(repository, name, path, stated[name])
     return Snapshot(info.sha, files)
+
+
+def _is_wanted(name: str, patterns: list[str]) -> bool:
+    return not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
+@contextmanager
+def _telling(folder: Path, size: int) -> Iterator[None]:
+    """Say every now and then how much of a repository is here: huggingface_hub's own bars are for terminals alone."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(LINE_EVERY_S):
+            here = sum(path.stat().st_size for path in list(folder.rglob("*")) if path.is_file())
+            tell(f"download: {here / 1e6:.0f} of {size / 1e6:.0f} MB ({here / max(size, 1):.0%})")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _check(repository: str, name: str, path: Path, stated: Any) -> None:
@@ -84,11 +121,11 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _plain_errors(repository: str, revision: str | None, has_token: bool) -> Iterator[None]:
+def _plain_errors(source: Source, has_token: bool) -> Iterator[None]:
     """The hub's exceptions as one KaikuError with what to do."""
     from huggingface_hub import errors
 
-    page = f"https://huggingface.co/{repository}"
+    repository, revision, page = source.hub, source.revision, hub_page(source)
     try:
         yield
     except errors.GatedRepoError as error:

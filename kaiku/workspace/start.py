@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import kaiku
-from kaiku import plugins, stages
+from kaiku import fetch, plugins, stages
 from kaiku import settings as configuration
 from kaiku.errors import KaikuError
+from kaiku.fetch import catalog, consent, subset
+from kaiku.layouts import Recording
 from kaiku.loading import CODEC_FILES, check_files, codec_folder, is_fitted
 from kaiku.planning import foresight
 from kaiku.review import files as review
 from kaiku.settings import CorpusSettings, Settings, layout_settings
-from kaiku.store import atomic, scan
+from kaiku.store import atomic, digest, scan
 from kaiku.store.scan import Scanned
 from kaiku.store.shards import shard_name
 from kaiku.workspace import before, changes, lock, provenance
@@ -94,15 +96,16 @@ def scan_corpus(settings: Settings, corpus: str, *, shards: int | None = None) -
 
     shards: number for the first scan; by default that of the configuration, else by size.
     """
-    own = settings.corpora[corpus]
+    own, root = settings.corpora[corpus], settings.corpus_root(corpus)
     discover = plugins.find("layouts", own.layout).discover
+    left_out = subset.left_out(root)
     return scan.scan(
-        settings.corpus_root(corpus),
+        root,
         MANIFESTS / corpus,
         Path("work/stat") / f"{corpus}.pickle",
-        partial(_discover, discover, layout_settings(settings, corpus)),
+        partial(_discover, discover, layout_settings(settings, corpus), left_out),
         shards=shards or own.shards,
-        how=stages.scan(settings, corpus).text(),
+        how=stages.scan(settings, corpus).text() + (f" {digest.of_value(sorted(left_out))}" if left_out else ""),
         tokens=own.tokens.suffix if own.tokens else "",
     )
 
@@ -125,8 +128,8 @@ def _start(config: dict[str, Any], main_process: bool) -> Workspace:
     ledger = _open_ledger() if main_process and lock.acquire(Path("work/run.lock")) else None
     if ledger:
         _check_resharding()
-    if ledger:
         atomic.write_text_if_changed(RESOLVED, json.dumps(settings.model_dump(mode="json"), indent=1) + "\n")
+    _check_obtained(settings, [corpus for corpus in used if corpus not in unfetched])
     look = partial(scan_corpus, settings) if ledger else _as_it_stands
     scanned = {corpus: look(corpus) for corpus in used if corpus not in unfetched}
     if main_process:
@@ -164,14 +167,31 @@ def _as_it_stands(corpus: str) -> Scanned:
     return scan.read(MANIFESTS / corpus)
 
 
-def _discover(discover: Any, options: Any, files: Any, read: Any) -> Any:
-    return discover(files, read, options)
+def _discover(discover: Any, options: Any, left_out: frozenset[str], files: Any, read: Any) -> Any:
+    """What a layout finds; files that a fetch left out are known to it, so that texts which name them are no fault."""
+    found = discover([*files, *left_out], read, options) if left_out else discover(files, read, options)
+    return (f for f in found if not (isinstance(f, Recording) and f.path in left_out))
 
 
 def _is_unfetched(settings: Settings, corpus: str) -> bool:
     has_source = settings.corpora[corpus].source is not None
-    never_scanned = not (MANIFESTS / corpus / "corpus.json").exists()
-    return has_source and never_scanned and is_absent(settings.corpus_root(corpus))
+    return has_source and not _was_scanned(corpus) and is_absent(settings.corpus_root(corpus))
+
+
+def _was_scanned(corpus: str) -> bool:
+    return (MANIFESTS / corpus / "corpus.json").exists()
+
+
+def _check_obtained(settings: Settings, corpora: list[str]) -> None:
+    """A corpus of the catalogue that one has to come by oneself says how, where its folder is not there yet."""
+    for name in corpora:
+        own = settings.corpora[name]
+        if own.catalog and not _was_scanned(name) and is_absent(settings.corpus_root(name)):
+            entry = catalog.find("corpora", own.catalog, f"corpora.{name}.catalog").entry
+            raise KaikuError(
+                f"corpora.{name}: {settings.corpus_root(name)} is not there, and {entry.title} cannot be fetched",
+                remedy=f"{entry.by_hand or 'Give its folder as `path:`.'} See {entry.page}.",
+            )
 
 
 def _check_resharding() -> None:
@@ -209,6 +229,8 @@ def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[st
     print(
         f"kaiku {kaiku.__version__}: system {settings.system}; corpora {', '.join(corpora) or 'none'}", file=sys.stderr
     )
+    for error in _refusals(settings, unfetched):
+        print(f"  Will not be fetched: {error}", file=sys.stderr)
     for name, found in scanned.items():
         if found.problems:
             print(
@@ -223,6 +245,18 @@ def _say_settled(corpus: str, settled: review.Settled) -> None:
     if settled.homeless:
         gone = f"{settled.homeless} decisions of the review are about recordings that are not here as they were"
         print(f"  {corpus}: {gone}; `make review` lists them", file=sys.stderr)
+
+
+def _refusals(settings: Settings, unfetched: tuple[str, ...]) -> list[KaikuError]:
+    """What stands in the way of fetches to come, before anything else is computed."""
+    found = []
+    for name in unfetched:
+        own = settings.corpora[name]
+        found.append(consent.refusal(f"corpora.{name}", own.licence, own.accept_licence, own.source))
+    for name, base in settings.bases.items():
+        if base.source and not (settings.base_root(name) / fetch.RECORD).exists():
+            found.append(consent.refusal(f"bases.{name}", base.licence, base.accept_licence, base.source))
+    return [error for error in found if error]
 
 
 def _say_verdicts(verdicts: Verdicts) -> None:

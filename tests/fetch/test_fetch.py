@@ -6,132 +6,17 @@ import io
 import json
 import shutil
 import tarfile
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from loopback import NOISE, files_in, get, link, nothing_at, tar_of
 
 from kaiku import fetch
 from kaiku.errors import CorruptFile, KaikuError
-from kaiku.fetch import Source, download
+from kaiku.fetch import Source
 from kaiku.fetch.unpack import lift_only_folder, unpack
 from workflow_scripts import fetch_corpus, fetch_model
-
-NOISE = hashlib.shake_256(b"noise").digest(300_000)
-
-
-class Server(ThreadingHTTPServer):
-    """Files by path. drop_after: bytes after which a connection breaks, once for each entry; requests: all seen."""
-
-    def __init__(self):
-        self.files: dict[str, bytes] = {}
-        self.json: dict[str, object] = {}
-        self.drop_after: list[int] = []
-        self.extra_length = 0
-        self.ranges = True
-        self.requests: list[tuple[str, str | None]] = []
-        self.tokens: set[str | None] = set()
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """See Server."""
-
-    server: Server
-
-    def log_message(self, *args):
-        pass
-
-    def do_HEAD(self):
-        self.do_GET(body=False)
-
-    def do_GET(self, body=True):
-        asked = self.headers.get("Range")
-        self.server.requests.append((self.path, asked))
-        self.server.tokens.add(self.headers.get("Authorization"))
-        if self.path in self.server.json:
-            status, value = self.server.json[self.path]
-            data, headers = json.dumps(value).encode(), {"Content-Type": "application/json"}
-            if isinstance(value, dict) and "code" in value:
-                headers["X-Error-Code"] = value["code"]
-            return self._send(status, data, headers, body)
-        data = self.server.files.get(self.path)
-        if data is None:
-            return self._send(404, b"", {}, body)
-        etag = f'"{hashlib.sha256(data).hexdigest()}"'
-        headers = {"ETag": etag, "X-Repo-Commit": "a" * 40}
-        if asked and self.server.ranges and self.headers.get("If-Range") in (None, etag):
-            start = int(asked.removeprefix("bytes=").split("-")[0])
-            if start >= len(data):
-                return self._send(416, b"", headers, body)
-            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            return self._send(206, data[start:], headers, body)
-        return self._send(200, data, headers, body)
-
-    def _send(self, status, data, headers, body):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data) + (self.server.extra_length if status == 200 else 0)))
-        self.end_headers()
-        if body:
-            self.wfile.write(data[: self.server.drop_after.pop(0)] if self.server.drop_after else data)
-        self.close_connection = True
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def workspace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(download, "PAUSE_S", 0.0)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "HF_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
-def tar_of(members, mode="w:gz"):
-    """members: name -> bytes, or a TarInfo of a link or device."""
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode=mode) as tar:
-        for name, content in members.items():
-            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
-            info.size = len(content) if isinstance(content, bytes) else 0
-            tar.addfile(info, io.BytesIO(content) if isinstance(content, bytes) else None)
-    return data.getvalue()
-
-
-def link(name, target, kind=tarfile.SYMTYPE):
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, target
-    return info
-
-
-def get(source, target=Path("data/raw/x"), known=None):
-    with fetch.fetching(source, target, known) as (_, record):
-        pass
-    return record
-
-
-def files_in(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
-
-
-def nothing_at(target=Path("data/raw/x")):
-    return not target.exists() and not list(target.parent.glob(".*")) if target.parent.exists() else True
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
@@ -407,12 +292,15 @@ def settings_file(**parts):
     path.write_text(json.dumps({"system": "test", **parts}))
 
 
+NC = "CC-BY-NC-SA-4.0"
+
+
 def test_the_programs_fetch_scan_and_record(server, capsys):
     server.files["/c"] = tar_of({f"SPK/{n}.wav": b"RIFF%d" % n for n in range(9)})
     server.files["/m"] = tar_of({"inner/config.json": b"{}"})
     settings_file(
         corpora={"x": {"layout": "wav_lab", "speaker": "x", "licence": "own", "source": {"url": f"{server.url}/c"}}},
-        bases={"m": {"licence": "CC-BY-NC-SA-4.0", "source": {"url": f"{server.url}/m"}}},
+        bases={"m": {"licence": NC, "accept_licence": NC, "source": {"url": f"{server.url}/m"}}},
     )
     assert fetch_corpus.main(["--corpus", "x"]) == 0
     declared = [f"{n:03d}.{kind}.tsv" for n in range(8) for kind in ("audio", "text")]
@@ -437,3 +325,24 @@ def test_a_program_that_fails_leaves_nothing(server, capsys):
     assert "error: " in capsys.readouterr().err
     assert nothing_at()
     assert not Path("data/manifests/x").exists()
+
+
+def test_a_data_set_of_the_hub_brings_the_files_that_are_wanted_and_unpacks_them(hub):
+    audio = tar_of({"dev/1.wav": b"one"})
+    files = {"data/te_in/dev.tsv": b"1\t1.wav\n", "data/te_in/audio/dev.tar.gz": audio, "data/fi_fi/dev.tsv": b"other"}
+    siblings = [{"rfilename": name, "size": len(data)} for name, data in files.items()]
+    tree = [{"type": "file", "path": name, "size": len(d), "oid": "b" * 40} for name, d in files.items()]
+    for revision in ("main", COMMIT):
+        info = {"id": "owner/set", "sha": COMMIT, "siblings": siblings}
+        hub.json[f"/api/datasets/owner/set/revision/{revision}"] = (200, info)
+        hub.json[f"/api/datasets/owner/set/revision/{revision}?blobs=true"] = (200, info)
+        hub.json[f"/api/datasets/owner/set/tree/{revision}?recursive=true&expand=false"] = (200, tree)
+        for name, data in files.items():
+            hub.files[f"/datasets/owner/set/resolve/{revision}/{name}"] = data
+    wanted = Source(hub="owner/set", repository="dataset", revision="main", files=["data/te_in/*"], unpack=True)
+    record = get(wanted)
+    assert files_in("data/raw/x") == {"data/te_in/dev.tsv": b"1\t1.wav\n", "data/te_in/audio/dev/1.wav": b"one"}
+    assert record["bytes"] == len(audio) + 8
+    assert not [path for path, _ in hub.requests if "fi_fi" in path]
+    with pytest.raises(KaikuError, match=r"has no file like data/xx/\*"):
+        get(wanted.model_copy(update={"files": ["data/xx/*"]}), Path("data/raw/y"))
