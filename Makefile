@@ -90,6 +90,9 @@ heard: setup ## List what heard a speaker: datasets, packs, codecs, models, arch
 catalog: setup ## List published corpora and base models that a configuration can name [WORDS="telugu"]
 	@$(BIN)/python -m workflow_scripts.list_catalog $(WORDS)
 
+collect: setup ## Collect from the web what a corpus' list names and is not here yet (CORPUS=x)
+	@$(BIN)/python -m workflow_scripts.collect_recordings --corpus "$(CORPUS)"
+
 reference: setup ## Write config/schema.json, docs/configuration.md and docs/catalog.md anew
 	$(BIN)/python -m kaiku.reference
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, model
 from kaiku import plugins
 from kaiku.adoption import GivenTokens
 from kaiku.audio.segmentation import SegmentSettings
+from kaiku.collect.settings import CollectSettings
 from kaiku.complaints import NAME_PATTERN, complaints
 from kaiku.errors import SettingsError
 from kaiku.export_settings import ExportSettings
@@ -56,6 +57,9 @@ class CorpusSettings(Strict):
         "the same licence for what is made, a place's own terms). Without it, nothing under such terms is fetched.",
     )
     source: Source | None = Field(None, description="Where to fetch the folder from when it is absent.")
+    collect: CollectSettings | None = Field(
+        None, description="What to collect from the web when the folder is absent, and by `make collect` afterwards."
+    )
     shards: int | None = Field(None, ge=1, le=4096, description="Jobs per stage; pinned at the first scan by size.")
     tokens: GivenTokens | None = Field(
         None, description="Tokens that stand beside the recordings, which are then taken instead of encoding."
@@ -67,7 +71,9 @@ class CorpusSettings(Strict):
     )
 
     @model_validator(mode="after")
-    def _accepts_its_licence(self) -> "CorpusSettings":
+    def _is_consistent(self) -> "CorpusSettings":
+        if self.source and self.collect:
+            raise ValueError("give either source (one archive or repository) or collect (items of the web)")
         check_accepted(self.licence, self.accept_licence)
         return self
 

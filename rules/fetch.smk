@@ -1,4 +1,4 @@
-"""What is not on this machine yet: corpora and base models with a source.
+"""What is not on this machine yet: corpora and base models with a source, and what is collected from the web.
 
 Needs: a network, and what the licence asks for.
 Makes: the corpus' folder and its manifests; models/base/{base}.
@@ -6,9 +6,12 @@ Makes: the corpus' folder and its manifests; models/base/{base}.
 
 for unfetched in WORKSPACE.unfetched:
 
+    # Fetched whole from one place, or collected item by item: the program's name is that of rule and log.
+    comes_by = "collect_recordings" if SETTINGS.corpora[unfetched].collect else "fetch_corpus"
+
     rule:
         name:
-            f"fetch_corpus_{unfetched.replace('-', '_')}"
+            f"{comes_by}_{unfetched.replace('-', '_')}"
         output:
             expand(
                 f"data/manifests/{unfetched}/{{shard}}.{{kind}}.tsv",
@@ -16,16 +19,20 @@ for unfetched in WORKSPACE.unfetched:
                 kind=["audio", "text", *(["tokens"] if SETTINGS.corpora[unfetched].tokens else [])],
             ),
         log:
-            f"logs/fetch_corpus/{unfetched}.log",
+            f"logs/{comes_by}/{unfetched}.log",
         benchmark:
-            f"logs/fetch_corpus/{unfetched}.tsv"
+            f"logs/{comes_by}/{unfetched}.tsv"
         localrule: True  # nodes of a cluster often have no network
         conda:
             "../envs/kaiku.yaml"
         params:
             corpus=unfetched,
         shell:
-            program("fetch_corpus", "--corpus {params.corpus}")
+            (
+                program("collect_recordings", "--corpus {params.corpus}")
+                if comes_by == "collect_recordings"
+                else program("fetch_corpus", "--corpus {params.corpus}")
+            )
 
 
 rule fetch_model:

@@ -5,6 +5,7 @@ python -m workflow_scripts.fetch_corpus --corpus aino
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from kaiku import fetch, job, plugins
 from kaiku.errors import KaikuError
@@ -34,13 +35,18 @@ def program(args: argparse.Namespace) -> Counts:
         atomic.write_json(path, {**record, "licence": own.licence})
     planned = planned_shards(own)
     scanned = scan_corpus(settings, args.corpus, shards=planned)
+    say_shards(args.corpus, root, planned)
+    return Counts(computed=scanned.recordings)
+
+
+def say_shards(corpus: str, root: Path, planned: int) -> None:
+    """Say how many shards a corpus would have by its size, where that is more than were planned before it came."""
     wanted = shards_for(sum(path.stat().st_size for path in root.rglob("*") if path.is_file()))
     if wanted > planned:
         tell(
-            f"{args.corpus} is large for {planned} shards. For jobs that redo little, write `shards: {wanted}` into "
-            f"its configuration, delete {MANIFESTS / args.corpus}/corpus.json, and run again."
+            f"{corpus} is large for {planned} shards. For jobs that redo little, write `shards: {wanted}` into "
+            f"its configuration, delete {MANIFESTS / corpus}/corpus.json, and run again."
         )
-    return Counts(computed=scanned.recordings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

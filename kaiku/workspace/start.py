@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import kaiku
-from kaiku import fetch, plugins, stages
+from kaiku import collect, fetch, plugins, stages
 from kaiku import settings as configuration
 from kaiku.errors import KaikuError
 from kaiku.fetch import catalog, consent, subset
@@ -174,8 +174,8 @@ def _discover(discover: Any, options: Any, left_out: frozenset[str], files: Any,
 
 
 def _is_unfetched(settings: Settings, corpus: str) -> bool:
-    has_source = settings.corpora[corpus].source is not None
-    return has_source and not _was_scanned(corpus) and is_absent(settings.corpus_root(corpus))
+    own = settings.corpora[corpus]
+    return bool(own.source or own.collect) and not _was_scanned(corpus) and is_absent(settings.corpus_root(corpus))
 
 
 def _was_scanned(corpus: str) -> bool:
@@ -229,6 +229,11 @@ def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[st
     print(
         f"kaiku {kaiku.__version__}: system {settings.system}; corpora {', '.join(corpora) or 'none'}", file=sys.stderr
     )
+    for name in scanned:
+        own = settings.corpora[name].collect
+        count = collect.waiting(own, MANIFESTS / name / collect.TABLE) if own else 0
+        if count:
+            print(f"  {name}: of {count} sources nothing is here yet: `make collect CORPUS={name}`", file=sys.stderr)
     for error in _refusals(settings, unfetched):
         print(f"  Will not be fetched: {error}", file=sys.stderr)
     for name, found in scanned.items():

@@ -19,7 +19,7 @@ from kaiku.store import atomic
 from kaiku.workspace import attestation, dvc_files, lock, reconcile
 from kaiku.workspace.dvc_files import Content, Out, Outs, out_of
 
-NOT_CARRIED = "fetch_"
+NOT_CARRIED = ("fetch_", "collect_")
 """Rules of these names make nothing for DVC: sources and licences of what they fetch say who may have it."""
 
 GIT_LINES = {

@@ -17,7 +17,7 @@ class Server(ThreadingHTTPServer):
     """Files by path; requests: all seen.
 
     drop_after, stall_after: bytes after which a connection breaks, or says no more, once for each entry. failures:
-    answers by path, (status, headers), each given once before the file is.
+    answers by path, (status, headers), each given once before the file is. stall_for: as stall_after, of one path.
     """
 
     def __init__(self):
@@ -27,6 +27,8 @@ class Server(ThreadingHTTPServer):
         self.stall_after: list[int] = []
         self.failures: dict[str, list[tuple[int, dict[str, str]]]] = {}
         self.types: dict[str, str] = {}
+        self.stall_for: dict[str, list[int | None]] = {}
+        self.cookies: set[str] = set()
         self.released = threading.Event()
         self.etags = True
         self.extra_length = 0
@@ -55,6 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         self.server.requests.append((self.path, asked))
         self.server.tokens.add(self.headers.get("Authorization"))
+        self.server.cookies |= {self.headers["Cookie"]} if self.headers.get("Cookie") else set()
         if self.path in self.server.json:
             status, value = self.server.json[self.path]
             data, headers = json.dumps(value).encode(), {"Content-Type": "application/json"}
@@ -85,6 +88,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data) + (self.server.extra_length if status == 200 else 0)))
         self.end_headers()
+        stalls = self.server.stall_for.get(self.path)
+        stall = stalls.pop(0) if stalls and body else None
+        if stall is not None:
+            self.server.stall_after.append(stall)
         if body and self.server.stall_after:
             self.wfile.write(data[: self.server.stall_after.pop(0)])
             self.server.released.wait(20)
