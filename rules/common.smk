@@ -1,6 +1,5 @@
 """What the rules share: the workspace, its names, and look-ups. No rule stands here."""
 
-import json
 import shlex
 import sys
 from functools import cache

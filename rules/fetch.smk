@@ -47,6 +47,6 @@ rule fetch_model:
     conda:
         "../envs/kaiku.yaml"
     params:
-        source=lambda w: json.dumps(SETTINGS.bases[w.base].source.identity()),
+        source=lambda w: SETTINGS.bases[w.base].source.identity(),
     shell:
         program("fetch_model", "--base {wildcards.base} --record {output.record:q}")

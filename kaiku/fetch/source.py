@@ -1,7 +1,8 @@
 """Settings of where a corpus or base model is fetched from."""
 
+import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -129,12 +130,13 @@ class Source(Strict):
         first = Archive(url=self.url, mirrors=self.mirrors, sha256=self.sha256, md5=self.md5, into=self.into)
         return [first, *self.also]
 
-    def identity(self) -> dict[str, Any]:
-        """What is fetched, as plain JSON values: mirrors, and what one has to agree to, change nothing of it."""
+    def identity(self) -> str:
+        """What is fetched, as one canonical text: mirrors, and what one has to agree to, change nothing of it."""
         said = self.model_dump(mode="json", exclude_defaults=True, exclude={"mirrors", "gated", "asks"})
         for archive in said.get("also", []):
             archive.pop("mirrors", None)
-        return said
+        always = {name: getattr(self, name) for name in ("url", "sha256", "hub", "revision")}
+        return json.dumps({**always, **said}, separators=(",", ":"))
 
 
 _PINNED = {

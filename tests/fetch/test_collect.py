@@ -419,3 +419,32 @@ def test_a_killed_process_leaves_no_orphan_and_the_next_call_goes_on(server, aud
     assert [p.name for p in ROOT.glob(".*")] == [] and len(folders()) == 3
     assert len(list(scan.recordings(Path("data/manifests/x")))) == 3
     assert [row.state for row in collect.read_table(Path("data/manifests/x") / collect.TABLE)] == ["collected"] * 3
+
+
+def piece(number):
+    """Two seconds of an HLS stream: AAC in MPEG-TS."""
+    import av
+
+    data = io.BytesIO()
+    with av.open(data, "w", format="mpegts") as container:
+        stream = container.add_stream("aac", rate=16000)
+        stream.layout = "mono"
+        samples = np.random.default_rng(number).normal(0, 0.1, (1, 32_000)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 16000, number * 32_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_stream_in_pieces_is_joined_without_ffmpeg_or_fails_where_one_is_gone(server, gone):
+    lines = "".join(f"#EXTINF:2.0,\n{number}.ts\n" for number in range(3))
+    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n{lines}#EXT-X-ENDLIST\n"
+    server.files["/talk.m3u8"], server.types["/talk.m3u8"] = text.encode(), "application/vnd.apple.mpegurl"
+    server.files |= {f"/{number}.ts": piece(number) for number in range(3) if not (gone and number == 1)}
+    rows = gather(server, ["/talk.m3u8"], retries=1)
+    if gone:
+        assert (states(rows), folders()) == (["failed"], [])
+    else:
+        assert states(rows) == ["collected"] and 5.8 < float(rows[0].duration_s) < 6.4

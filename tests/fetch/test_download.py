@@ -220,3 +220,16 @@ def test_the_record_of_one_archive_is_as_it_always_was(server):
 
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
+
+
+def test_what_is_fetched_is_told_apart_by_what_changes_it_alone():
+    plain = Source(hub="o/m", revision="main")
+    assert plain.identity() == '{"url":null,"sha256":null,"hub":"o/m","revision":"main"}'
+    assert Source(hub="o/m", revision="main", gated=True, asks="a form").identity() == plain.identity()
+    assert Source(hub="o/m", revision="main", files=["*.json"]).identity() != plain.identity()
+    archive = {"url": "https://x.org/a"}
+    one = Source(url="https://x.org/x", also=[archive])
+    assert Source(url="https://x.org/x", mirrors=["https://y.org/x"], also=[archive]).identity() == one.identity()
+    mirrored = {**archive, "mirrors": ["https://y.org/a"]}
+    assert Source(url="https://x.org/x", also=[mirrored]).identity() == one.identity()
+    assert Source(url="https://x.org/x", also=[{**archive, "into": "a"}]).identity() != one.identity()
