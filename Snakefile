@@ -23,6 +23,7 @@ if "system" not in config:
 include: "rules/common.smk"
 include: "rules/fetch.smk"
 include: "rules/corpus.smk"
+include: "rules/augmentation.smk"
 include: "rules/dataset.smk"
 include: "rules/tokens.smk"
 include: "rules/training.smk"

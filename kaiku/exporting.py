@@ -184,10 +184,10 @@ class Exporting:
         return lambda first, frames: np.frombuffer(read(first, frames), "<u2").reshape(frames, width)
 
     def _recording(self, corpus: str, row: dict[str, Any]) -> Recording:
-        return corpus, row["recording"]
+        return self.settings.origin(corpus), row["recording"]
 
     def _derived(self, corpus: str) -> bool:
-        return False
+        return self.settings.corpora[corpus].derived is not None
 
 
 _NAMED = ("clip", "recording", "speaker", "language", "split", "text")

@@ -9,6 +9,7 @@ from typing import Any
 
 from kaiku import plugins, stages
 from kaiku.adoption import Geometry
+from kaiku.augmentation.noises import noise_files
 from kaiku.checks import Measures
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
@@ -18,7 +19,7 @@ from kaiku.store import atomic, digest, statcache
 
 DECODER_FILE = "decoder.safetensors"
 """The half of a codec that no token depends on, in codecs of two halves, fitted or given."""
-IDENTITIES = Path("work/codecs")
+IDENTITIES, NOISES = Path("work/codecs"), Path("work/noises")
 WEIGHTS = Path("work/weights")
 """What was digested before: of gigabytes that every job of a stage depends on."""
 FORMAT = 2
@@ -128,6 +129,16 @@ def weights_digest(folder: Path) -> str:
     if not cached.exists():
         atomic.write_json(cached, {"folder": str(folder), "digest": digest.of_tree(folder)})
     return json.loads(cached.read_text())["digest"]
+
+
+def noise_digests(folder: Path) -> dict[str, Path]:
+    """The recordings of a noise folder by the digest of their bytes, which are read once for files of these times."""
+    files = noise_files(folder)
+    seen = [[str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+    cached = NOISES / f"{digest.of_value(seen)}.json"
+    if not cached.exists():
+        atomic.write_json(cached, [digest.of_file(path) for path in files])
+    return dict(zip(json.loads(cached.read_text()), files, strict=True))
 
 
 def load_family(own: RunSettings) -> Family:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError, model
 from kaiku import plugins
 from kaiku.adoption import GivenTokens
 from kaiku.audio.segmentation import SegmentSettings
+from kaiku.augmentation.settings import DerivedSettings
 from kaiku.collect.settings import CollectSettings
 from kaiku.complaints import NAME_PATTERN, complaints
 from kaiku.errors import SettingsError
@@ -33,8 +34,12 @@ NAMED_BY = {"layouts": "layout", "asr": "kind", "codecs": "kind", "families": "f
 """The setting beside `options` that names a plug-in of a kind; a check is named by its key."""
 
 
+INHERITED = ("language", "licence")
+"""What a derived corpus has of the one it is made of."""
+
+
 class CorpusSettings(Strict):
-    """Recordings of one origin, licence and layout."""
+    """Recordings of one origin, licence and layout; or clips derived from those of another corpus."""
 
     catalog: str | None = Field(
         None,
@@ -42,8 +47,13 @@ class CorpusSettings(Strict):
         "language, licence.",
     )
     path: str | None = Field(None, description="Folder of the recordings; default data/raw/{corpus}. Never written to.")
+    derived: DerivedSettings | None = Field(
+        None, description="Clips made of another corpus' clips. Besides, only `speaker` and `max_failed` can be set."
+    )
     layout: str = Field(
-        description="How files, texts and speakers lie in the folder: a module of kaiku/layouts; or as catalogued."
+        "",
+        description="How files, texts and speakers lie in the folder: a module of kaiku/layouts; or as catalogued. "
+        "Required.",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the layout itself.")
     language: str = Field("und", description="BCP 47 tag of what is spoken, where the layout does not tell by clip.")
@@ -75,6 +85,14 @@ class CorpusSettings(Strict):
         if self.source and self.collect:
             raise ValueError("give either source (one archive or repository) or collect (items of the web)")
         check_accepted(self.licence, self.accept_licence)
+        if not self.derived and not self.layout:
+            raise ValueError("layout is missing: name how the files lie, or with `derived` what the clips are made of")
+        if self.derived:
+            unset = CorpusSettings.model_construct()
+            names = ("path", "layout", "options", "source", "collect", "tokens", "shards", "segment")
+            idle = [name for name in names if getattr(self, name) != getattr(unset, name)]
+            if idle:
+                raise ValueError(f"{', '.join(idle)}: a derived corpus has no recordings of its own; take it out")
         return self
 
 
@@ -201,15 +219,31 @@ class Settings(Strict):
             return {**value, "asr": {"given": {"kind": "given"}, **(value.get("asr") or {})}}
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _derived_corpora_inherit(cls, value: Any) -> Any:
+        corpora = value.get("corpora") if isinstance(value, dict) else None
+        if not isinstance(corpora, dict):
+            return value
+        return {**value, "corpora": {name: _with_inherited(own, corpora) for name, own in corpora.items()}}
+
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> "Settings":
         if "datasets" in self.runs:
             raise ValueError("runs.datasets: results/datasets holds the reports of datasets; give the run another name")
+        for name, corpus in self.corpora.items():
+            if corpus.derived:
+                self._check_derived(name)
         for name in set(self.runs) & set(self.bases):
             raise ValueError(f"runs.{name}: a base model has this name too; `base: {name}` could mean either")
         for name, dataset in self.datasets.items():
             for corpus in dataset.corpora:
                 _known(corpus, self.corpora, f"datasets.{name}.corpora", "corpora")
+                if self.origin(corpus) not in dataset.corpora:
+                    raise ValueError(
+                        f"datasets.{name}.corpora: {corpus} is derived from {self.origin(corpus)}, which is not among "
+                        "them; its clips are kept where those they were made from are trained on. Add it"
+                    )
             _known(dataset.asr, self.asr, f"datasets.{name}.asr", "asr")
         for name, corpus in self.corpora.items():
             if corpus.tokens:
@@ -234,6 +268,28 @@ class Settings(Strict):
                 _known(export.codec, self.codecs, f"exports.{name}.codec", "codecs")
         return self
 
+    def _check_derived(self, name: str) -> None:
+        own = self.corpora[name]
+        others = {other: None for other, corpus in self.corpora.items() if not corpus.derived}
+        if own.derived.of in self.corpora and own.derived.of not in others:
+            raise ValueError(
+                f"corpora.{name}.derived.of: {own.derived.of} is derived itself; name the corpus that it is made of, "
+                "with all changes at once"
+            )
+        _known(own.derived.of, others, f"corpora.{name}.derived.of", "corpora")
+        for what in INHERITED:
+            if getattr(own, what) != getattr(self.corpora[own.derived.of], what):
+                raise ValueError(f"corpora.{name}.{what}: a derived corpus has that of {own.derived.of}; take it out")
+
+    def origin(self, corpus: str) -> str:
+        """The corpus whose recordings a corpus' clips come from: itself, unless it is derived."""
+        derived = self.corpora[corpus].derived
+        return derived.of if derived else corpus
+
+    def derived_corpora(self) -> list[str]:
+        """Corpora that are made of others."""
+        return [name for name, own in self.corpora.items() if own.derived]
+
     def lineage(self, run: str) -> list[str]:
         """The run and the runs it was made from, newest first."""
         chain = [run]
@@ -248,7 +304,8 @@ class Settings(Strict):
         return sorted(name for name in self.checks if _needs(name) == needs)
 
     def corpus_root(self, corpus: str) -> Path:
-        """Folder of a corpus' recordings."""
+        """Folder of a corpus' recordings; of a derived one, of those it comes from."""
+        corpus = self.origin(corpus)
         return Path(self.corpora[corpus].path or f"data/raw/{corpus}").expanduser()
 
     def base_root(self, base: str) -> Path:
@@ -292,6 +349,8 @@ def layout_settings(settings: Settings, corpus: str) -> Any:
 
 def _check_plugins(settings: Settings) -> None:
     for name, own in settings.corpora.items():
+        if own.derived:
+            continue
         layout_settings(settings, name)
         is_whole = {"identity": True, "vad": False, "auto": plugins.find("layouts", own.layout).PRECUT}
         if own.tokens and not is_whole[own.segment.mode]:
@@ -386,6 +445,15 @@ def _refuse(error: ValidationError, model: type[BaseModel], where: str = "") -> 
     if len(found) == 1:
         return SettingsError(f"Configuration: {found[0]}")
     return SettingsError("\n  ".join([f"Configuration: {len(found)} settings mean nothing.", *found]))
+
+
+def _with_inherited(own: Any, corpora: dict[str, Any]) -> Any:
+    """What a configuration says of a corpus, with what a derived one has of its source."""
+    derived = own.get("derived") if isinstance(own, dict) else None
+    source = corpora.get(derived.get("of")) if isinstance(derived, dict) else None
+    if not isinstance(source, dict):
+        return own
+    return {**{name: source[name] for name in INHERITED if name in source}, **own}
 
 
 def _known(name: str | None, names: dict[str, Any], where: str, what: str) -> None:

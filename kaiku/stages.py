@@ -6,6 +6,7 @@ One function a stage. A rule declares the key's text as its `params: key`, the j
 from typing import Any
 
 from kaiku import plugins
+from kaiku.augmentation.settings import sound_params
 from kaiku.selection import DECIDES
 from kaiku.settings import Settings, layout_settings, plugin_settings
 from kaiku.store.keys import StageKey
@@ -33,10 +34,22 @@ def segment(settings: Settings, corpus: str) -> StageKey:
 
 def segment_mode(settings: Settings, corpus: str) -> str:
     """`identity` for a corpus whose recordings are clips already, else `vad`."""
-    own = settings.corpora[corpus]
+    own = settings.corpora[settings.origin(corpus)]
     if own.segment.mode != "auto":
         return own.segment.mode
     return "identity" if plugins.find("layouts", own.layout).PRECUT else "vad"
+
+
+def augment(settings: Settings, corpus: str) -> StageKey:
+    """Clips to clips derived from them; inputs of an item: digest of the clip's audio, and of the noise it draws."""
+    own = settings.corpora[corpus].derived
+    noise = ("kaiku.augmentation.noises",) if own.noise and own.noise.folder else ()
+    return StageKey("augment", sound_params(own), ("kaiku.augmentation.sound", *noise, *READING))
+
+
+def inherit(settings: Settings) -> StageKey:
+    """Transcripts to those of clips derived from theirs."""
+    return StageKey("inherit", {}, ("kaiku.augmentation.follow",))
 
 
 def transcribe(settings: Settings, asr: str, weights: str = "") -> StageKey:
@@ -160,7 +173,8 @@ def select(settings: Settings, dataset: str, corpus: str, shards: int | None = N
     """
     own = key_params(settings.datasets[dataset].of(corpus))
     params = {name: own[name] for name in DECIDES} | {"withdrawn": list(withdrawn)}
-    modules = ("kaiku.selection", "kaiku.review.decisions")
+    follows = ("kaiku.augmentation.follow",) if settings.corpora[corpus].derived else ()
+    modules = ("kaiku.selection", "kaiku.review.decisions", *follows)
     return StageKey("select", params | ({"shards": shards} if shards else {}), modules)
 
 
@@ -233,12 +247,15 @@ def export(settings: Settings, name: str, inputs: dict[str, str] | None = None) 
 def of(settings: Settings) -> dict[str, list[StageKey]]:
     """The keys of everything that a configuration asks for, by the rule that makes it; inputs are left out."""
     datasets, runs = settings.datasets, settings.runs
-    corpora = sorted({corpus for own in datasets.values() for corpus in own.corpora})
+    used = {corpus for own in datasets.values() for corpus in own.corpora}
+    corpora, derived = (sorted(c for c in used if bool(settings.corpora[c].derived) == are) for are in (False, True))
     codecs = sorted({own.codec for own in runs.values()})
     taken = {own.asr for own in datasets.values()}
     asrs = sorted(taken.union(*(second_asrs(settings, asr) for asr in taken)))
     return {
         "segment_recordings": [segment(settings, corpus) for corpus in corpora],
+        "augment_segments": [augment(settings, corpus) for corpus in derived],
+        "inherit_transcripts": [inherit(settings)] if derived else [],
         "transcribe_segments": [transcribe(settings, asr) for asr in asrs],
         "measure_segments": [measure(settings, check) for check in settings.checks_that_need("audio")],
         "measure_texts": [measure_text(settings, check) for check in settings.checks_that_need("text")],
@@ -270,6 +287,7 @@ def computing_modules() -> list[str]:
     """
     found = {*READING, *_SEGMENTATION, *_NOTCH, NORMALISING, "kaiku.adoption", "kaiku.selection"}
     found |= {"kaiku.review.decisions", "kaiku.packing", "kaiku.drawing"}
+    found |= {f"kaiku.augmentation.{name}" for name in ("sound", "noises", "follow")}
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
     found |= {"kaiku.report.report", "kaiku.report.survey", "kaiku.report.dataset", "kaiku.selection.gates"}
     found |= {"kaiku.package", "kaiku.exports._licences"}

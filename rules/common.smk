@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from kaiku import stages
+from kaiku.augmentation.noises import noise_files
 from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder, check_device, codec_device, codec_folder
 from kaiku.planning import keytext
 from kaiku.review.files import path_of as review_path
@@ -15,6 +16,9 @@ from kaiku.workspace.start import start
 WORKSPACE = start(config, main_process=workflow.is_main_process)
 SETTINGS = WORKSPACE.settings
 PYTHON = shlex.quote(sys.executable)
+DERIVED = "|".join(SETTINGS.derived_corpora()) or "(?!)"
+RECORDED = "|".join(corpus for corpus in SETTINGS.corpora if not SETTINGS.corpora[corpus].derived) or "(?!)"
+"""Names of corpora that are made of others, and of those with recordings of their own, for rules of one kind."""
 
 
 wildcard_constraints:
@@ -111,6 +115,18 @@ def surveys():
 def gate_of(dataset):
     """What a dataset must have passed before anything is trained on it; nothing where its gates only tell."""
     return [f"results/datasets/{dataset}/passed.json"] if SETTINGS.datasets[dataset].gates.enforce else []
+
+
+def followed_by(dataset, corpus, shard):
+    """The selection that a derived shard's is led by: that of the shard it was made from."""
+    origin = SETTINGS.origin(corpus)
+    return f"data/selection/{dataset}/{origin}/{shard}.parquet" if origin != corpus else []
+
+
+def noise_of(corpus):
+    """The noise recordings that a derived corpus draws from."""
+    noise = SETTINGS.corpora[corpus].derived.noise
+    return [str(path) for path in noise_files(Path(noise.folder).expanduser())] if noise and noise.folder else []
 
 
 def all_selections():

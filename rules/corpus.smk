@@ -18,6 +18,8 @@ rule segment_recordings:
         "logs/segment_recordings/{corpus}-{shard}.log",
     benchmark:
         "logs/segment_recordings/{corpus}-{shard}.tsv"
+    wildcard_constraints:
+        corpus=RECORDED,
     conda:
         "../envs/kaiku.yaml"
     resources:
@@ -45,6 +47,8 @@ rule transcribe_segments:
         "logs/transcribe_segments/{asr}-{corpus}-{shard}.log",
     benchmark:
         "logs/transcribe_segments/{asr}-{corpus}-{shard}.tsv"
+    wildcard_constraints:
+        corpus=RECORDED,
     conda:
         "../envs/kaiku.yaml"
     resources:

@@ -14,6 +14,7 @@ rule select_segments:
         measures=lambda w: measures_of(w.dataset, w.corpus, w.shard),
         decisions=lambda w: decisions_of(w.corpus, w.shard),
         manifest=lambda w: manifest_if(decisions_of(w.corpus, w.shard), w.corpus, w.shard),
+        follows=lambda w: followed_by(w.dataset, w.corpus, w.shard),
     output:
         rows="data/selection/{dataset}/{corpus}/{shard}.parquet",
     log:
@@ -28,12 +29,14 @@ rule select_segments:
         key=lambda w: f"{key('select', w.dataset, w.corpus, *told(w))} recordings={recordings_told(w.corpus)}",
         recordings=lambda w, input: recordings_told(w.corpus),
         shards=lambda w, input: shards_option(w.dataset),
+        follows=lambda w, input: f"--follows {input.follows}" if input.follows else "",
     shell:
         program(
             "select_segments",
             "--dataset {wildcards.dataset} --corpus {wildcards.corpus} --segments {input.segments:q}"
             " --transcripts {input.transcripts:q} --measures {input.measures:q} --decisions {input.decisions:q}"
-            " --manifest {input.manifest:q} --recordings {params.recordings} {params.shards} --rows {output.rows:q}",
+            " --manifest {input.manifest:q} --recordings {params.recordings} {params.shards} {params.follows}"
+            " --rows {output.rows:q}",
         )
 
 

@@ -25,6 +25,7 @@ from workflow_scripts import train_model
 
 ITEM_PROGRAMS = (
     "segment_recordings",
+    "augment_segments",
     "transcribe_segments",
     "measure_segments",
     "measure_texts",

@@ -20,6 +20,7 @@ from kaiku.workspace.plan import dry_run
 
 ASKED = (
     "segment_recordings",
+    "augment_segments",
     "transcribe_segments",
     "measure_segments",
     "measure_texts",

@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaiku import job, plugins
+from kaiku.augmentation.follow import follow
 from kaiku.progress import log
 from kaiku.review import decisions as review
 from kaiku.review import files
-from kaiku.selection import account, decide, widened
+from kaiku.selection import SplitSettings, account, decide, widened
 from kaiku.settings import Settings
 from kaiku.store import tables
 from kaiku.store.items import Counts
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ALL_TRAIN = SplitSettings(val=0.0, test=0.0)
+"""Of derived clips, whose split is that of the clips they were made from."""
 
 
 def program(args: argparse.Namespace) -> Counts:
@@ -45,7 +49,8 @@ def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
     fields = {field for check in settings.checks for field in plugins.find("checks", check).FIELDS}
     segments = tables.segments(args.segments)
     measures = widened(tables.measures(*args.measures), fields)
-    return review.select(
+    own = settings.datasets[args.dataset].of(args.corpus)
+    frame = review.select(
         lambda texts, own: decide(
             segments,
             texts,
@@ -56,9 +61,10 @@ def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
             shards=args.shards,
         ),
         tables.transcripts(args.transcripts),
-        settings.datasets[args.dataset].of(args.corpus),
+        own.model_copy(update={"split": ALL_TRAIN}) if args.follows else own,
         files.review_of(args.decisions, args.manifest, tables.times(segments)),
     )
+    return follow(frame, tables.selection(args.follows)) if args.follows else frame
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--measures", type=Path, nargs="+", required=True, help="of the shard, whatever measured them")
     made.add_argument("--decisions", type=Path, nargs="*", default=[], help="of people who listened, if any did")
     made.add_argument("--manifest", type=Path, nargs="*", default=[], help="the recordings that those are about")
+    made.add_argument("--follows", type=Path, help="of a derived corpus: the selection of the shard it was made from")
     return made
 
 

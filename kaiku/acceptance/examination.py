@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 ITEM_RULES = (
     "segment_recordings",
+    "augment_segments",
     "transcribe_segments",
     "measure_segments",
     "measure_texts",

@@ -27,7 +27,7 @@ class Clips:
         found: dict[str, list[str]] = {}
         if path.is_file() and path.stat().st_size:
             try:
-                table = rows.read(path, columns=["item", "clip"])
+                table = rows.read(path, columns=["recording", "clip"])
             except CorruptFile:
                 return found
             for recording, clip in zip(*(column.to_pylist() for column in table.columns), strict=True):
@@ -36,7 +36,7 @@ class Clips:
 
     def manifest(self, corpus: str, shard: str) -> dict[str, AudioRow]:
         """A shard's recordings; none where its corpus is still to be fetched."""
-        path = manifests.audio_path(Path("data/manifests") / corpus, shard)
+        path = manifests.audio_path(Path("data/manifests") / self.settings.origin(corpus), shard)
         return {row.recording: row for row in manifests.read_audio(path)} if path.exists() else {}
 
     def expected(self, corpus: str, recordings: list[AudioRow]) -> int | None:
@@ -50,7 +50,7 @@ class Clips:
 
     def _per_byte(self, corpus: str) -> float | None:
         clips = size = 0
-        for shard in scan.read(Path("data/manifests") / corpus).shards:
+        for shard in scan.read(Path("data/manifests") / self.settings.origin(corpus)).shards:
             manifest = self.manifest(corpus, shard)
             for recording, of_recording in self.of_shard(corpus, shard).items():
                 if recording in manifest:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kaiku.augmentation.follow import source_clip
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.progress import log
 from kaiku.settings import Settings
@@ -29,7 +30,7 @@ class Place:
 def find(settings: Settings, wanted: str, corpus: str | None = None) -> Place:
     """The clip or recording of this id. KaikuError with near ones where there is none, or where several have it."""
     corpora = _corpora(settings, corpus)
-    exact = [place for name in corpora for place in _exactly(name, wanted)]
+    exact = [place for name in corpora for place in _exactly(settings, name, wanted)]
     if len(exact) == 1:
         return exact[0]
     if exact:
@@ -58,13 +59,17 @@ def _corpora(settings: Settings, corpus: str | None) -> list[str]:
     return [corpus]
 
 
-def _exactly(corpus: str, wanted: str) -> Iterator[Place]:
-    """A clip is called as its recording is, with `@` and its times behind where it is a part of it."""
-    pinned = MANIFESTS / corpus / "corpus.json"
+def _exactly(settings: Settings, corpus: str, wanted: str) -> Iterator[Place]:
+    """A clip is called as its recording is, with `@` and its times behind where it is a part of it.
+
+    A derived one has the name of its corpus behind.
+    """
+    pinned = MANIFESTS / settings.origin(corpus) / "corpus.json"
     if not pinned.exists():
         return
     count = json.loads(pinned.read_text())["shards"]
-    for recording in dict.fromkeys((wanted, wanted.rpartition("@")[0])):
+    named = source_clip(wanted) if settings.corpora[corpus].derived else wanted
+    for recording in dict.fromkeys((named, named.rpartition("@")[0], wanted)):
         place = Place(corpus, shard_of(recording, count), recording)
         if recording and recording == wanted and _is_recording(place):
             clips = clips_of(place)
@@ -100,7 +105,7 @@ def _pairs(path: Path) -> list[tuple[str, str | None]]:
     if not path.is_file() or not path.stat().st_size:
         return []
     try:
-        table = rows.read(path, columns=["item", "clip"])
+        table = rows.read(path, columns=["recording", "clip"])
     except CorruptFile as error:
         log(f"left out: {error}")
         return []

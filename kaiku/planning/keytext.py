@@ -15,6 +15,8 @@ MANIFESTS = Path("data/manifests")
 
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "segment_recordings": ("segment", ("corpus",)),
+    "augment_segments": ("augment", ("corpus",)),
+    "inherit_transcripts": ("inherit", ()),
     "transcribe_segments": ("transcribe", ("asr",)),
     "measure_segments": ("measures", ()),
     "measure_texts": ("text_measures", ("asr",)),
@@ -38,6 +40,8 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 _SUBJECTS = {
     "segment": "corpus {corpus}: segment",
+    "augment": "corpus {corpus}: derived",
+    "inherit": "corpus {corpus}",
     "transcribe": "asr {asr}: options",
     "measure": "check {check}",
     "measure_text": "check {check}",
@@ -101,7 +105,8 @@ class PresentKeys:
 
     def _told(self, corpus: str) -> str:
         """What `rules/dataset.smk` adds: above FEW_RECORDINGS all numbers are one."""
-        return f" recordings={min(self._recordings(corpus) or FEW_RECORDINGS + 1, FEW_RECORDINGS + 1)}"
+        found = self._recordings(self.settings.origin(corpus))
+        return f" recordings={min(found or FEW_RECORDINGS + 1, FEW_RECORDINGS + 1)}"
 
 
 def differences(before: str, now: str, names: Mapping[str, str]) -> list[str]:

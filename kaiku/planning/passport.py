@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kaiku import plugins, stages
+from kaiku.augmentation.sound import described
 from kaiku.errors import CorruptFile
 from kaiku.planning.finding import MANIFESTS, Place, clips_of
 from kaiku.planning.verdicts import in_words
@@ -51,13 +52,13 @@ def passport(settings: Settings, place: Place) -> dict[str, Any]:
 
 def recording_passport(settings: Settings, place: Place) -> dict[str, Any]:
     """What is known of a recording, and its clips."""
-    found = _rows(DATA / "segments" / place.corpus, place, "item", place.recording)
+    found = _rows(DATA / "segments" / place.corpus, place, "recording", place.recording)
     broken = [{"status": row["status"], "error": row["error"]} for row in found if not row["clip"]]
     return {**_head(settings, place), "clips": clips_of(place), "outcome": broken[0] if broken else None}
 
 
 def _head(settings: Settings, place: Place) -> dict[str, Any]:
-    own, row = settings.corpora[place.corpus], manifest_row(place)
+    own, row = settings.corpora[place.corpus], manifest_row(settings, place)
     return {
         "clip": place.clip,
         "recording": place.recording,
@@ -67,12 +68,13 @@ def _head(settings: Settings, place: Place) -> dict[str, Any]:
         "language": row.language if row else None,
         "licence": own.licence,
         "source": _source(settings, place, row),
+        "derived": f"made of {own.derived.of}: {described(own.derived)}" if own.derived else None,
     }
 
 
-def manifest_row(place: Place) -> AudioRow | None:
+def manifest_row(settings: Settings, place: Place) -> AudioRow | None:
     """The recording as its manifest has it; None where it is not among the corpus' recordings any more."""
-    path = manifests.audio_path(MANIFESTS / place.corpus, place.shard)
+    path = manifests.audio_path(MANIFESTS / settings.origin(place.corpus), place.shard)
     listed = manifests.read_audio(path) if path.exists() else []
     return next((row for row in listed if row.recording == place.recording), None)
 
@@ -90,7 +92,7 @@ def _source(settings: Settings, place: Place, row: AudioRow | None) -> dict[str,
 
 def _segment(settings: Settings, place: Place, row: Row) -> dict[str, Any]:
     shown = ("start_s", "end_s", "recording_s", "sample_rate", "channels", "gain_db", "treatment", "peak", "digest")
-    others = [r for r in _rows(DATA / "segments" / place.corpus, place, "item", place.recording) if r["clip"]]
+    others = [r for r in _rows(DATA / "segments" / place.corpus, place, "recording", place.recording) if r["clip"]]
     before = [row["start_s"] - other["end_s"] for other in others if other["end_s"] <= row["start_s"]]
     after = [other["start_s"] - row["end_s"] for other in others if other["start_s"] >= row["end_s"]]
     return {

@@ -38,6 +38,8 @@ def _source(passport: Section) -> Iterator[str]:
     if "path" in source:
         yield f"{source['path']}, {size_of(source['bytes'])}, BLAKE2b {source['digest']}"
     yield source["state"]
+    if passport["derived"]:
+        yield passport["derived"]
     yield f"speaker {passport['speaker'] or 'not named'}, language {passport['language'] or 'not known'}, " + (
         f"licence {passport['licence']}"
     )

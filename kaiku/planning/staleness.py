@@ -21,6 +21,9 @@ from kaiku.stages import check_model, second_asrs, text_checks
 from kaiku.store import rows
 from kaiku.store.items import Item
 
+CUTTING = ("segment_recordings", "augment_segments")
+"""Rules that make clips."""
+
 Recorded = Callable[[str], Past | None]
 """What is on record of the job that made an output."""
 
@@ -57,7 +60,7 @@ def staleness(
                     "depends_on": [*_inputs(settings, artefact), *parts(now, artefact.names)],
                 }
             )
-            upstream_is_stale |= bool(why) and artefact.rule == "segment_recordings"
+            upstream_is_stale |= bool(why) and artefact.rule in CUTTING
     return [*lines, *_decisions(settings, place, recorded, present)]
 
 
@@ -91,8 +94,15 @@ def artefacts(settings: Settings, place: Place) -> Iterator[Artefact]:
     clips = ("--corpus", corpus, "--segments", str(segments), "--audio", str(audio))
     names = {"corpus": corpus, "shard": shard}
     cut = ("--corpus", corpus, "--manifest", manifest, "--audio", str(audio), "--rows", str(segments))
-    yield Artefact("segment_recordings", names, segments, (*cut, "--carry", f"work/carry/segment/{corpus}/{shard}"))
-    for asr in settings.asr:
+    if settings.corpora[corpus].derived:
+        source = Path(f"data/segments/{settings.origin(corpus)}/{shard}.parquet")
+        made = ("--corpus", corpus, "--segments", str(source), "--audio", str(source.with_suffix(".tar")))
+        made += ("--rows", str(segments), "--tar", str(audio), "--carry", f"work/carry/augment/{corpus}/{shard}")
+        yield Artefact("augment_segments", names, segments, made)
+    else:
+        carry = f"work/carry/segment/{corpus}/{shard}"
+        yield Artefact("segment_recordings", names, segments, (*cut, "--carry", carry))
+    for asr in () if settings.corpora[corpus].derived else settings.asr:  # a derived clip's text is its source's
         rows_path = Path(f"data/transcripts/{asr}/{corpus}/{shard}.parquet")
         own = ("--asr", asr, "--texts", texts, "--rows", str(rows_path))
         carry = f"work/carry/transcribe/{asr}/{corpus}/{shard}"
@@ -184,6 +194,8 @@ def _of_check(phrases: list[str], items: list[str]) -> Iterator[str]:
 def _inputs(settings: Settings, artefact: Artefact) -> list[str]:
     if artefact.rule == "segment_recordings":
         return ["bytes of the recording"]
+    if artefact.rule == "augment_segments":
+        return [f"audio of the clip of {settings.origin(artefact.names['corpus'])} it is made of"]
     if artefact.rule == "encode_tokens":
         return ["its audio", f"encoder of codec {artefact.names['codec']}"]
     if artefact.rule == "transcribe_segments":
@@ -197,6 +209,7 @@ def _inputs(settings: Settings, artefact: Artefact) -> list[str]:
 def _input_words(rule: str) -> str:
     return {
         "segment_recordings": "the recording was edited, or is gone",
+        "augment_segments": "the clip it is made of was edited, or is gone",
         "transcribe_segments": "its given text was edited, or what the transcriber hears",
         "measure_texts": "its text changed",
         "encode_tokens": "its audio, tokens that were given with it, or the codec's weights changed",

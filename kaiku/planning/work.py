@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 UNITS = {
     "segment_recordings": "recordings",
+    "augment_segments": "clips",
     "transcribe_segments": "clips",
     "measure_segments": "clips x checks",
     "measure_texts": "texts x checks",
@@ -42,6 +43,7 @@ UNITS = {
 }
 ITEM_RULES = (
     "segment_recordings",
+    "augment_segments",
     "transcribe_segments",
     "measure_segments",
     "measure_texts",
@@ -152,6 +154,11 @@ class Survey:
         """Names of a shard's clips that will stay; about how many will come (None: nobody knows); about how many of
         recordings that are cut already will come back, or under another name."""
         cut, manifest = self.clips.of_shard(corpus, shard), self.clips.manifest(corpus, shard)
+        if derived := [need for need in needs if need.job.rule == "augment_segments"]:
+            fresh = {id for need in derived for id in need.fresh}
+            come = [need.compute for need in derived]
+            stay = {clip for of_it in cut.values() for clip in of_it} - fresh
+            return stay, None if None in come else sum(come), 0
         fresh = {id for need in needs if need.job.rule == "segment_recordings" for id in need.fresh}
         here = manifest.keys() - fresh
         stay = {clip for recording, of_it in cut.items() if recording in here for clip in of_it}

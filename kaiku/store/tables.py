@@ -29,6 +29,11 @@ def transcripts(path: Path) -> "pd.DataFrame":
     return rows.read(path, TRANSCRIPTS).to_pandas()
 
 
+def write_transcripts(path: Path, frame: "pd.DataFrame") -> None:
+    """Write a shard's transcripts."""
+    rows.write(path, pa.Table.from_pandas(frame, schema=TRANSCRIPTS, preserve_index=False))
+
+
 def measures(*paths: Path) -> "pd.DataFrame":
     """A shard's measures, one row per clip and measure, from all the tables that hold some."""
     return pa.concat_tables([rows.read(path, MEASURES) for path in paths]).to_pandas()

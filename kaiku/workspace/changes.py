@@ -45,6 +45,9 @@ OUTPUTS = {
 }
 """One output of each rule's jobs: its record stands for all of them."""
 
+OF_DERIVED = {"segment_recordings": "augment_segments", "transcribe_segments": "inherit_transcripts"}
+"""What makes the same outputs of a derived corpus."""
+
 READ_AT_MOST = 8  # changed manifests of a corpus that are read for counts; of more, only their number is told
 TOLD_AT_MOST = 12  # lines; `make plan` tells all
 
@@ -124,9 +127,9 @@ def _are_newer(files: Iterable[Path], made: Path) -> bool:
 def _keys(settings: Settings, recordings: Callable[[str], int]) -> list[str]:
     """What differs between the keys on record and those of now."""
     present = PresentKeys(settings, recordings)
-    found: dict[str, dict[str, None]] = {rule: {} for rule in OUTPUTS}
+    found: dict[str, dict[str, None]] = {rule: {} for rule in (*OUTPUTS, *OF_DERIVED.values())}
     for record in provenance.records():
-        job = _job_of(record.output)
+        job = _job_of(record.output, settings)
         now = present.of(*job) if job and _is_configured(settings, job[1]) else None
         if now is None:
             continue
@@ -158,8 +161,10 @@ def _pattern(output: str) -> re.Pattern:
 _PATTERNS = {rule: _pattern(re.escape(output)) for rule, output in OUTPUTS.items()}
 
 
-def _job_of(output: str) -> tuple[str, dict[str, str]] | None:
+def _job_of(output: str, settings: Settings) -> tuple[str, dict[str, str]] | None:
     for rule, pattern in _PATTERNS.items():
         if found := pattern.fullmatch(output):
-            return rule, found.groupdict()
+            names = found.groupdict()
+            own = settings.corpora.get(names.get("corpus", ""))
+            return OF_DERIVED.get(rule, rule) if own and own.derived else rule, names
     return None

@@ -52,13 +52,15 @@ class Workspace:
         return self.ledger is not None
 
     def shards(self, corpus: str) -> list[str]:
-        """Shards of a corpus that hold recordings; all of them where the corpus is still to be fetched."""
+        """Shards of a corpus (of a derived one, of its source) that hold recordings; all where it is to be fetched."""
+        corpus = self.settings.origin(corpus)
         if corpus in self.unfetched:
             return [shard_name(n) for n in range(planned_shards(self.settings.corpora[corpus]))]
         return list(self.scanned[corpus].shards)
 
     def recordings(self, corpus: str) -> int:
         """Recordings in a corpus; 0 where it is still to be fetched."""
+        corpus = self.settings.origin(corpus)
         return 0 if corpus in self.unfetched else self.scanned[corpus].recordings
 
     def before_jobs(self) -> None:
@@ -97,6 +99,10 @@ def scan_corpus(settings: Settings, corpus: str, *, shards: int | None = None) -
     shards: number for the first scan; by default that of the configuration, else by size.
     """
     own, root = settings.corpora[corpus], settings.corpus_root(corpus)
+    if own.derived:
+        raise KaikuError(
+            f"{corpus} is derived from {own.derived.of}: it has no recordings to scan", remedy=f"Scan {own.derived.of}."
+        )
     discover = plugins.find("layouts", own.layout).discover
     left_out = subset.left_out(root)
     return scan.scan(
@@ -123,7 +129,7 @@ def settled_outputs(settings: Settings, fitted: tuple[str, ...]) -> list[str]:
 
 def _start(config: dict[str, Any], main_process: bool) -> Workspace:
     settings = configuration.load(config)
-    used = sorted({corpus for dataset in settings.datasets.values() for corpus in dataset.corpora})
+    used = sorted({settings.origin(corpus) for own in settings.datasets.values() for corpus in own.corpora})
     unfetched = tuple(corpus for corpus in used if _is_unfetched(settings, corpus))
     ledger = _open_ledger() if main_process and lock.acquire(Path("work/run.lock")) else None
     if ledger:
@@ -134,6 +140,7 @@ def _start(config: dict[str, Any], main_process: bool) -> Workspace:
     scanned = {corpus: look(corpus) for corpus in used if corpus not in unfetched}
     if main_process:
         _check_bases(settings)
+        _check_noises(settings)
         _say(settings, scanned, unfetched)
         for line in foresight.warnings(settings, scanned):
             print(f"  {line}", file=sys.stderr)
@@ -220,6 +227,18 @@ def _check_bases(settings: Settings) -> None:
                 f"checks.{check}.reference: {reference} is not there",
                 expected="an audio file of the target speaker",
                 remedy="Mend the path, or leave the check out.",
+            )
+
+
+def _check_noises(settings: Settings) -> None:
+    """A folder of noise must be there, for the same reason."""
+    for name in settings.derived_corpora():
+        noise = settings.corpora[name].derived.noise
+        if noise and noise.folder and not Path(noise.folder).expanduser().is_dir():
+            raise KaikuError(
+                f"corpora.{name}.derived.noise.folder: {noise.folder} is not there",
+                expected="a folder of noise recordings",
+                remedy="Mend the path, or take it out: noise is generated then.",
             )
 
 
