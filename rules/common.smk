@@ -5,7 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from kaiku import stages
+from kaiku import plugins, stages
 from kaiku.augmentation.noises import noise_files
 from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder, check_device, codec_device, codec_folder
 from kaiku.planning import keytext

@@ -9,7 +9,8 @@ and
   `measure(clip, settings)`   exactly the measures of FIELDS, each a finite float, or None where it cannot be measured
 
 A check of the text (NEEDS "text") measures a `kaiku.text.spoken.SpokenText`; its `USES` names the fields that it looks
-at beside `text` and `language`, and they alone enter keys. Its setting `asr`, if it has one, names a second transcriber.
+at beside `text` and `language`, and they alone enter keys. Its setting `asr`, if it has one, names a second
+transcriber.
 
 A figure depends on the clip and the settings alone. What cannot be measured is None, never a figure that would pass.
 
