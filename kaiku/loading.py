@@ -14,7 +14,8 @@ from kaiku.checks import Measures
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
-from kaiku.settings import AsrSettings, CodecSettings, RunSettings, Settings, plugin_settings
+from kaiku.sections import AsrSettings, CodecSettings, RunSettings
+from kaiku.settings import Settings, plugin_settings
 from kaiku.store import atomic, digest, statcache
 
 DECODER_FILE = "decoder.safetensors"

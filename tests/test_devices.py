@@ -14,7 +14,7 @@ import yte
 from kaiku import devices
 from kaiku.errors import KaikuError
 from kaiku.loading import codec_device, on_cpu
-from kaiku.settings import CodecSettings
+from kaiku.sections import CodecSettings
 
 CLAIMING = """
 import os, sys, time

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kaiku.planning.estimate import Disk, Stage
-from kaiku.settings import PriceSettings
+from kaiku.sections import PriceSettings
 
 NOTHING = "Nothing to do: everything asked for is there, and made of what stands there now."
 

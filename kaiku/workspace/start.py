@@ -17,7 +17,8 @@ from kaiku.layouts import Recording
 from kaiku.loading import CODEC_FILES, check_files, codec_folder, is_fitted
 from kaiku.planning import foresight
 from kaiku.review import files as review
-from kaiku.settings import CorpusSettings, Settings, layout_settings
+from kaiku.sections import CorpusSettings
+from kaiku.settings import Settings, layout_settings
 from kaiku.store import atomic, digest, scan
 from kaiku.store.scan import Scanned
 from kaiku.store.shards import shard_name

@@ -13,7 +13,7 @@ from kaiku.planning import estimate, history
 from kaiku.planning.estimate import Disk
 from kaiku.planning.page import NOTHING, duration, page, size_of
 from kaiku.planning.work import Work
-from kaiku.settings import PriceSettings
+from kaiku.sections import PriceSettings
 
 
 def cut(shard, compute, **more):
