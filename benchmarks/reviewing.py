@@ -19,7 +19,7 @@ import numpy as np
 
 from kaiku import settings as configuration
 from kaiku.review.index import Index
-from kaiku.review.orders import ORDERS, Question
+from kaiku.review.orders import ORDERS
 from kaiku.review.server import Review
 from kaiku.store import atomic, manifests, rows, tables
 from kaiku.store.artefacts import MEASURES, SEGMENTS, SELECTION, TRANSCRIPTS

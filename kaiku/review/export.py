@@ -12,7 +12,7 @@ from kaiku.review.decisions import Decision
 from kaiku.review.index import Index
 from kaiku.review.orders import Lists, Question
 from kaiku.review.sound import Sound
-from kaiku.store import atomic, manifests
+from kaiku.store import atomic, manifests, scan
 from kaiku.store.shards import shard_of
 
 COLUMNS = ("corpus", *files.COLUMNS)
@@ -72,13 +72,13 @@ def merge(corpora: list[str], path: Path) -> Imported:
         if corpus not in corpora:
             raise CorruptFile(f"{path}, line {number}: corpus {corpus!r}", expected=f"one of {', '.join(corpora)}")
         wanted[corpus].append(files.checked(decision))
+    counts = {corpus: scan.pinned_shards(files.MANIFESTS / corpus) for corpus in wanted}
+    if unknown := [corpus for corpus, count in counts.items() if count is None]:
+        raise KaikuError(f"{', '.join(unknown)}: never scanned here", remedy="Run `snakemake -n` first.")
     for corpus, decisions in wanted.items():
-        count = files.scan.pinned_shards(files.MANIFESTS / corpus)
-        if count is None:
-            raise KaikuError(f"{corpus} was never scanned here", remedy="Run `snakemake -n` first.")
         shards = defaultdict(list)
         for decision in decisions:
-            shards[shard_of(decision.recording, count)].append(decision)
+            shards[shard_of(decision.recording, counts[corpus])].append(decision)
         for shard, mine in shards.items():
             new = files.add(corpus, shard, mine)
             found.new, found.known = found.new + new, found.known + len(set(mine)) - new

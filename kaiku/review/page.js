@@ -187,7 +187,7 @@ function item(i, line) {
   made.setAttribute("aria-posinset", i + 1);
   made.setAttribute("aria-setsize", state.total);
   if (!line) return made;
-  const mark = element("span", { className: `chip mark ${line.verdict || fateOf(line)}`, textContent: line.verdict || fateOf(line) });
+  const mark = element("span", { className: `chip mark ${line.verdict || fateOf(line)}`, textContent: line.verdict ? `you: ${line.verdict}` : fateOf(line) });
   const said = element("div", { className: "said", dir: "auto", lang: line.language, textContent: line.text || "(no text)" });
   const sub = [`${line.seconds.toFixed(1)} s`, line.why, line.clip].filter(Boolean).join(" · ");
   made.append(mark, said, element("div", { className: "sub", textContent: sub, title: sub }));
@@ -396,7 +396,7 @@ async function saveText() {
 
 /* ---- what stands at the top */
 
-const lasting = (seconds) => (seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
+const lasting = (seconds) => (seconds < 120 ? `${seconds} s` : seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
 
 async function refreshCounts() {
   const found = await attempt(() => source.overview());

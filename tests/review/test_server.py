@@ -14,6 +14,8 @@ from kaiku.errors import KaikuError
 from kaiku.review import files
 from kaiku.review.index import Index
 from kaiku.review.server import ADDRESS, MOST_BODY, Review, Server
+from kaiku.store import rows
+from kaiku.store.artefacts import TRANSCRIPTS
 
 
 class Client:
@@ -70,8 +72,23 @@ def test_lists_in_all_orders_hold_the_same_clips(client):
     assert lists["longest"][0] == "c4-long" == lists["shortest"][-1]
     assert lists["reason"][-2:] == ["c5-none", "c3-loud"]
     assert lists["peak_db:up"][-1] == "c3-loud"
-    assert lists["near"][0] in {"c0-fi", "c1-te", "c2-hi", "c3-loud", "c4-long", "c5-none"}
     assert client.listed(order="random", seed=1) == client.listed(order="random", seed=1)
+
+
+def test_texts_that_are_doubtful_come_first_and_say_why(client):
+    path = Path(f"data/transcripts/given/{CORPUS}/{SHARD}.parquet")
+    found = rows.read(path, TRANSCRIPTS).to_pylist()
+    found[4]["confidence"] = 0.05
+    rows.write(path, rows.table(found, TRANSCRIPTS))
+    first = client.json("/api/clips", order="suspicion", anew=1)["clips"][0]
+    assert (first["clip"], first["why"]) == ("c4-long", "confidence is 0.05")
+    assert client.json("/api/clip", corpus=CORPUS, clip="c4-long")["suspicion"]["why"] == "confidence is 0.05"
+
+
+def test_what_lies_nearest_to_a_bound_comes_first_and_says_to_which(client):
+    clips = client.json("/api/clips", order="near")["clips"]
+    assert clips[0]["clip"] == "c3-loud"
+    assert clips[0]["why"].startswith("peak_db -0.9") and clips[0]["why"].endswith("bound -3")
 
 
 def test_lists_can_be_narrowed_and_come_in_pages(client):
@@ -112,10 +129,10 @@ def test_decisions_are_in_the_file_at_once_and_the_next_run_takes_them(client):
     assert (line.recording, line.start_ms, line.end_ms) == ("c3-loud", 0, 600)
     assert line.reviewer == "tester" and line.note == "fine on headphones"
     review_world.run(review_world.settings())
-    rows = review_world.selection()
-    assert rows.loc["c3-loud", ["kept", "reason", "review"]].tolist() == [True, "", "keep"]
-    assert rows.loc["c0-fi", ["kept", "reason"]].tolist() == [False, "review_rejected"]
-    assert rows.loc["c1-te", ["kept", "text"]].tolist() == [True, "నమస్కారం kolme"]
+    selected = review_world.selection()
+    assert selected.loc["c3-loud", ["kept", "reason", "review"]].tolist() == [True, "", "keep"]
+    assert selected.loc["c0-fi", ["kept", "reason"]].tolist() == [False, "review_rejected"]
+    assert selected.loc["c1-te", ["kept", "text"]].tolist() == [True, "నమస్కారం kolme"]
     found = client.json("/api/clip", corpus=CORPUS, clip="c0-fi")
     assert found["words"] == "somebody listened and rejected it" and found["next"] == ""
     assert client.json("/api/overview")["kept"] == 4
