@@ -14,6 +14,9 @@ from pydantic import Field
 from kaiku.strict import Strict
 
 LIBRARIES = ()  # integers are copied: no version of NumPy does that differently
+MOST_BYTES = 64 << 20
+"""Of a file with tokens: 10 hours of 10 codebooks as int64. What is larger is something else, and is not read."""
+
 MOST_CODEBOOKS = 64
 """Rows of an array of which each one's codes are told; one of more is no table of codes by codebook."""
 

@@ -1,11 +1,11 @@
 """What fits into a card's memory, as an estimate from the shape of a model: batch size and rank of an adapter.
 
-bytes = OVERHEAD + 4 parameters + 16 parameters of the adapter + batch x positions x (34 width x layers + 10 vocabulary)
+bytes = OVERHEAD + weights in bf16 + 16 x parameters of the adapter + batch x (what autograd keeps of a clip + logits)
 
-Weights stay in float32; a weight of the adapter has its gradient and two moments beside it. Of activations, 34 bytes
-per channel, layer and position are kept in half precision (Korthikanti et al., 2022, arXiv:2205.05198, without the
-attention matrix, which is never whole in memory); with gradient checkpointing 2 of them. Logits are 2 bytes a token,
-and twice 4 in the loss. MARGIN is left for what this leaves out.
+The base is frozen in bf16; a weight of the adapter stands in float32, with its gradient and two moments. What autograd
+keeps was counted on the real sizes with random weights, under autocast to bf16 on a CPU (`KEPT_*`: bytes by channel,
+layer and position; by logit). The slow transformer has text and frames for positions, the fast one each frame's codes.
+Logits in float32 and their gradients come on top. MARGIN is left for what this leaves out: it was not tried on a card.
 """
 
 import json
@@ -18,7 +18,10 @@ from kaiku.machine import Finding
 
 OVERHEAD = 1_000_000_000  # CUDA's own, and kernels' workspaces
 MARGIN = 0.15
-POSITIONS = 530  # a clip of 20 s at 21.5 frames a second, and its text
+KEPT_SLOW, KEPT_FAST, KEPT_CHECKPOINTED = 107, 77, 2
+KEPT_TOKEN, KEPT_CODE = 4, 8
+PASSING = 10  # bytes by logit while the loss is worked out: bf16, float32, gradient
+TEXT, FRAMES = 100, 431  # a clip of 20 s at 21.5 frames a second
 LARGEST_BATCH = 32
 RANKS = ((16, 32), (8, 16), (1, 8))
 """Smallest batch that fits, and the rank that is worth having then: memory is better spent on clips first."""
@@ -26,14 +29,16 @@ RANKS = ((16, 32), (8, 16), (1, 8))
 
 @dataclass(frozen=True)
 class Shape:
-    """A dual-AR model's sizes. adapted: sum of in + out of all adapted matrices, parameters of a rank-1 adapter."""
+    """A dual-AR model's sizes. adapted: parameters of a rank-1 adapter; slow, fast: width times layers, and width."""
 
     name: str
     parameters: int
     adapted: int
-    width: int
-    layers: int
+    slow: tuple[int, int]
+    fast: tuple[int, int]
     vocabulary: int
+    codebooks: int
+    codes: int
 
 
 @dataclass(frozen=True)
@@ -68,24 +73,40 @@ OPENAUDIO_S1_MINI = {
 
 def shape(name: str, config: dict[str, int]) -> Shape:
     """The shape of a dual-AR model by its config.json."""
-    slow = _matrices(config, "")
-    fast = _matrices(config, "fast_")
     vocabulary, width, fast_width = config["vocab_size"], config["dim"], config["fast_dim"]
-    codes = config["codebook_size"]
-    tables = [(vocabulary, width), (width, vocabulary), (codes * config["num_codebooks"], width)]
-    tables += [(codes, fast_width), (fast_width, codes)]
-    tables += [(fast_width, width)] if fast_width != width else []
-    matrices = slow * config["n_layer"] + fast * config["n_fast_layer"] + tables
-    layers = config["n_layer"] + config["n_fast_layer"]
-    parameters, adapted = sum(a * b for a, b in matrices), sum(a + b for a, b in matrices)
-    return Shape(name, parameters, adapted, width, layers, vocabulary)
+    codes, books = config["codebook_size"], config["num_codebooks"]
+    matrices = _matrices(config, "", config["n_layer"]) + _matrices(config, "fast_", config["n_fast_layer"])
+    matrices += [(vocabulary, width), (width, vocabulary), (codes * books, width)]
+    matrices += [(codes, fast_width), (fast_width, codes)]
+    between = fast_width * width if fast_width != width else 0  # a projection that no adapter is laid on
+    return Shape(
+        name,
+        parameters=sum(a * b for a, b in matrices) + between,
+        adapted=sum(a + b for a, b in matrices),
+        slow=(width * config["n_layer"], width),
+        fast=(fast_width * config["n_fast_layer"], fast_width),
+        vocabulary=vocabulary,
+        codebooks=books,
+        codes=codes,
+    )
+
+
+def kept(of: Shape, text: int, frames: int, *, checkpointing: bool = False) -> int:
+    """Bytes that autograd keeps of one clip until the backward pass, about. text, frames: positions."""
+    positions = [(of.slow, KEPT_SLOW, text + frames), (of.fast, KEPT_FAST, frames * of.codebooks)]
+    logits = KEPT_TOKEN * of.vocabulary + KEPT_CODE * of.codebooks * of.codes
+    if checkpointing:  # each layer's input, and one layer at a time worked out again
+        layers = sum((KEPT_CHECKPOINTED * whole + by * width) * n for (whole, width), by, n in positions)
+    else:
+        layers = sum(by * whole * n for (whole, _), by, n in positions)
+    return layers + logits * frames
 
 
 def taken(of: Shape, batch: int, rank: int, *, checkpointing: bool = False) -> int:
     """Bytes that a training step takes, about."""
-    per_channel = (2 if checkpointing else 34) * of.layers + (34 if checkpointing else 0)
-    per_position = per_channel * of.width + 10 * of.vocabulary
-    return OVERHEAD + 4 * of.parameters + 16 * rank * of.adapted + batch * POSITIONS * per_position
+    passing = PASSING * FRAMES * (of.vocabulary + of.codebooks * of.codes)
+    clip = kept(of, TEXT, FRAMES, checkpointing=checkpointing) + passing
+    return OVERHEAD + 2 * of.parameters + 16 * rank * of.adapted + batch * clip
 
 
 def fit(of: Shape, memory: int) -> Fit | None:
@@ -119,9 +140,9 @@ def findings(memory: int, base: Path | None) -> Iterator[Finding]:
     yield Finding("sizes", what)
 
 
-def _matrices(config: dict[str, int], part: str) -> list[tuple[int, int]]:
-    """Out and in of a layer's matrices, by upstream's names: the slow transformer's, or those of part `fast_`."""
+def _matrices(config: dict[str, int], part: str, layers: int) -> list[tuple[int, int]]:
+    """Out and in of all layers' matrices, by upstream's names: the slow transformer's, or those of part `fast_`."""
     width, inner = config[f"{part}dim"], config[f"{part}intermediate_size"]
     heads, shared, size = (config[f"{part}{name}"] for name in ("n_head", "n_local_heads", "head_dim"))
     attention = [((heads + 2 * shared) * size, width), (width, heads * size)]
-    return [*attention, (inner, width), (inner, width), (width, inner)]
+    return [*attention, (inner, width), (inner, width), (width, inner)] * layers

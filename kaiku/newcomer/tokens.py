@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kaiku.adoption import Form, Geometry, GivenTokens, form, refusal
-from kaiku.errors import KaikuError
+from kaiku.adoption import MOST_BYTES, Form, Geometry, GivenTokens, form, refusal
 from kaiku.newcomer.survey import SHOWN, Survey, tokens_beside
 
 TOLERANCE_FRAMES = GivenTokens(codec="any").tolerance_frames
@@ -43,8 +42,9 @@ def look(found: Survey, codec: Geometry | None) -> Found | None:
 
 def _form(found: Survey, path: str) -> Form:
     try:
+        size = (found.root / path).stat().st_size
+        if size > MOST_BYTES:
+            return Form(error=f"has {size:,} bytes, more than tokens of any clip")
         return form((found.root / path).read_bytes())
     except OSError as error:
-        raise KaikuError(
-            f"{found.root / path} cannot be read ({error.strerror})", remedy="Mend its permissions."
-        ) from error
+        return Form(error=f"cannot be read ({error.strerror})")

@@ -5,12 +5,12 @@ is written down with it: where the recording is edited and the tokens are not, t
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaiku.adoption import Form, Geometry, GivenTokens, codes, form, refusal
+from kaiku.adoption import MOST_BYTES, Form, Geometry, GivenTokens, codes, form, refusal
 from kaiku.errors import KaikuError
 from kaiku.layouts import Read, Recording, without_suffix
 from kaiku.progress import log
@@ -31,11 +31,14 @@ def find(
     folder: Path,
     digests: Mapping[str, str],
     recordings: Iterable[Recording],
-    files: Collection[str],
+    files: Mapping[str, Sequence[int]],
     read: Read,
     suffix: str,
 ) -> list[TokensRow]:
-    """The tokens beside each recording, in the recordings' order. folder: of the manifests as they are now."""
+    """The tokens beside each recording, in the recordings' order.
+
+    folder: of the manifests as they are now. files: by path, size first.
+    """
     known: dict[str, dict[str, str]] = defaultdict(dict)
     for row in read_all(folder):
         known[row.digest][row.recording] = row.made_of
@@ -43,12 +46,26 @@ def find(
     for recording in recordings:
         path = without_suffix(recording.path) + suffix
         if path in files and path != recording.path:
-            content, values = read(path, parse)
+            content, values = _look(path, files[path][0], read)
             audio, seen = digests[recording.path], known.get(content, {})
-            made_of = audio if not seen or audio in seen.values() else seen.get(recording.id, min(seen.values()))
+            made_of = (
+                audio
+                if not content or not seen or audio in seen.values()
+                else seen.get(recording.id, min(seen.values()))
+            )
             told = Form(**{**values, "shape": tuple(values["shape"]), "highest": tuple(values["highest"])})
             found.append(TokensRow(recording.id, path, content, made_of, made_of != audio, told))
     return found
+
+
+def _look(path: str, size: int, read: Read) -> list[Any]:
+    """Digest and form of a file; one that is not read has no digest, and in the place of a form the reason."""
+    if size > MOST_BYTES:
+        return ["", asdict(Form(error=f"has {size:,} bytes, more than tokens of any clip"))]
+    try:
+        return read(path, parse)
+    except KaikuError as error:
+        return ["", asdict(Form(error=error.found))]
 
 
 def are_listed(folder: Path) -> bool:

@@ -119,6 +119,24 @@ def test_tokens_that_nobody_looked_at_are_not_taken_for_none(corpus):
         corpus.scan()
 
 
+def test_a_file_that_is_too_large_or_cannot_be_read_stops_nothing(corpus, monkeypatch):
+    monkeypatch.setattr(given_tokens, "MOST_BYTES", 1000)
+    (corpus.raw / "a.npy").write_bytes(bytes(1001))
+    read = type(corpus.raw).read_bytes
+
+    def refuse(path):
+        if path.name == "b.npy":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(type(corpus.raw), "read_bytes", refuse)
+    found = corpus.scan()
+    assert len(found) == 6
+    assert "has 1,001 bytes" in found["a"].form.error and found["a"].digest == ""
+    assert "b.npy cannot be read (Permission denied)" in found["b"].form.error
+    assert not any(row.edited for row in found.values())
+
+
 def test_another_number_of_shards_takes_them_along(corpus, tmp_path):
     before = corpus.scan()
     scan.spread(corpus.folder, 7, tmp_path / "spread")
