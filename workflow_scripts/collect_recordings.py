@@ -21,9 +21,13 @@ from workflow_scripts.fetch_corpus import say_shards
 def program(args: argparse.Namespace) -> Counts:
     """Collect one corpus."""
     settings = job.read_settings(args.settings)
-    if args.corpus not in settings.corpora or not settings.corpora[args.corpus].collect:
-        remedy = "Give it a `collect:` with `sources:`; docs/collecting.md shows one."
-        raise KaikuError(f"corpora.{args.corpus}: nothing to collect is configured", remedy=remedy)
+    collected = [name for name, own in settings.corpora.items() if own.collect]
+    if args.corpus not in collected:
+        raise KaikuError(
+            f"corpora.{args.corpus}: nothing to collect is configured",
+            expected=f"one of {', '.join(collected)}" if collected else "",
+            remedy="docs/collecting.md shows a `collect:`; `snakemake -n` reads a changed configuration.",
+        )
     own, root, where = settings.corpora[args.corpus], settings.corpus_root(args.corpus), f"corpora.{args.corpus}"
     consent.require(where, own.licence, own.accept_licence, None)
     fetch.say_licence(f"corpus {args.corpus}", own.licence)

@@ -14,6 +14,7 @@ from typing import Any
 
 from kaiku.audio import decode
 from kaiku.collect import web
+from kaiku.collect.container import out_of_transport_stream
 from kaiku.collect.rights import Ground
 from kaiku.collect.settings import CollectSettings
 from kaiku.collect.sources import Wanted
@@ -72,7 +73,7 @@ def collect(
         work = beside / "work"
         work.mkdir()
         with web.opened(own, work, captions, automatic) as downloader:
-            came = web.download(downloader, info, work)
+            came = out_of_transport_stream(web.download(downloader, info, work))
         if came.suffix.lower() not in AUDIO_SUFFIXES:
             raise Unreachable(f"it came as {came.suffix}, which is no recording")
         audio = came.rename(beside / f"{name}{came.suffix.lower()}")
@@ -109,7 +110,11 @@ def _checked_duration(audio: Path, stated_s: float | None) -> float:
             duration_s = sum(len(block) for block in stream.blocks()) / stream.sample_rate
     except DecodeError as error:
         raise Unreachable(f"what came cannot be decoded ({error.found.removeprefix(f'{audio}: ')})") from error
-    if stated_s and abs(duration_s - stated_s) > max(TOLERANCE * stated_s, ROUNDED_S):
+    if (
+        isinstance(stated_s, int | float)
+        and stated_s
+        and abs(duration_s - stated_s) > max(TOLERANCE * stated_s, ROUNDED_S)
+    ):
         raise Unreachable(f"{duration_s:.1f} s came of the {stated_s:.1f} s that its site states")
     return duration_s
 

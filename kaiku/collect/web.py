@@ -53,7 +53,10 @@ class Progress:
 
 
 def version() -> str:
-    """Version of yt-dlp; KaikuError where it is not installed."""
+    """Version of yt-dlp; KaikuError where it is not installed, or the cookies that it is to have are not there."""
+    cookies = os.environ.get(COOKIES)
+    if cookies and not Path(cookies).is_file():
+        raise KaikuError(f"{COOKIES}: {cookies} is not there", expected="a file of cookies in Netscape's format")
     try:
         from yt_dlp.version import __version__
     except ImportError as error:

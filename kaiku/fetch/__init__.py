@@ -42,6 +42,7 @@ def fetching(source: Source, target: Path, known: Mapping[str, Any] | None = Non
     address = [a.url for a in source.archives] or [source.hub, source.revision, *source.files]
     with owning(WORK / digest.of_value(address)) as owner:
         fill = _archives if source.url else _repository
+        atomic.sweep(target)  # what a killed fetch had unpacked
         with atomic.folder(target) as beside:
             record = fill(source, beside, dict(known or read_record(owner.folder / RECORD) or {}), owner)
             atomic.write_json(owner.folder / RECORD, record)

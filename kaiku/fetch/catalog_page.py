@@ -29,6 +29,11 @@ configuration. It travels with every model that heard the corpus or began with t
 the licence's name allows it; whose voice it is, and what they agreed to, is a question of its own. This page is no
 legal advice.
 
+**Fetching.** A download goes on where it broke off, also after its process died; waits as long as a server asks, and
+goes on at a mirror where one is known. Its digest is compared before it is unpacked; where it is another, nothing of it
+is kept. An archive that would write outside its folder, or unpacks to two hundred times its size, is refused. The
+folder appears whole. On a cluster it runs where Snakemake does, since nodes often have no network.
+
 **Checked.** *seen*: read at its publisher, or in code that fetches it. *unverified*: general knowledge; read its page
 before you rely on it. No entry was downloaded for this page. A digest that is not given is recorded at the first
 fetch and asked for ever after.

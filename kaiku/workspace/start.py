@@ -253,7 +253,7 @@ def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[st
         own = settings.corpora[name].collect
         count = collect.waiting(own, MANIFESTS / name / collect.TABLE) if own else 0
         if count:
-            print(f"  {name}: of {count} sources nothing is here yet: `make collect CORPUS={name}`", file=sys.stderr)
+            print(f"  {name}: {count} of {own.sources} not here yet: `make collect CORPUS={name}`", file=sys.stderr)
     for error in _refusals(settings, unfetched):
         print(f"  Will not be fetched: {error}", file=sys.stderr)
     for name, found in scanned.items():

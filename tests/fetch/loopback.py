@@ -30,7 +30,7 @@ class Server(ThreadingHTTPServer):
         self.stall_for: dict[str, list[int | None]] = {}
         self.cookies: set[str] = set()
         self.released = threading.Event()
-        self.etags = True
+        self.etags = self.lengths = True
         self.extra_length = 0
         self.ranges = True
         self.requests: list[tuple[str, str | None]] = []
@@ -86,7 +86,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data) + (self.server.extra_length if status == 200 else 0)))
+        if self.server.lengths:
+            self.send_header("Content-Length", str(len(data) + (self.server.extra_length if status == 200 else 0)))
         self.end_headers()
         stalls = self.server.stall_for.get(self.path)
         stall = stalls.pop(0) if stalls and body else None

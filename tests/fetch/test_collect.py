@@ -303,6 +303,12 @@ def test_secrets_stay_out_of_the_record(server, audio, site, monkeypatch, tmp_pa
     assert {path.name for path in ROOT.rglob("*")} == {"loopback-x", "loopback-x.ogg", "loopback-x.info.json"}
 
 
+def test_cookies_that_are_not_there_are_missed_at_once(server, audio, monkeypatch):
+    monkeypatch.setenv(web.COOKIES, "/nowhere/cookies.txt")
+    with pytest.raises(KaikuError, match=r"KAIKU_COOKIES: /nowhere/cookies\.txt is not there"):
+        gather(server, list(audio))
+
+
 def test_an_id_of_ones_own_names_the_folder_and_no_other_item_takes_its_place(server, audio):
     assert states(gather(server, [{"url": "/a.ogg", "id": "talk-1", "rights": RIGHTS}])) == ["collected"]
     assert folders() == ["talk-1"]
@@ -383,6 +389,12 @@ def test_the_program_collects_scans_and_writes_the_table(server, audio, capsys):
     assert collect_recordings.main(["--corpus", "x"]) == 0
     assert len(list(scan.recordings(folder))) == 2
     assert collect.waiting(CollectSettings(sources="sources.yaml"), folder / collect.TABLE) == 0
+
+
+def test_the_program_names_the_corpora_that_are_collected(server, capsys):
+    settings_file(server)
+    assert collect_recordings.main(["--corpus", ""]) == 1
+    assert "corpora.: nothing to collect is configured. Expected: one of x." in capsys.readouterr().err
 
 
 def test_the_program_fails_where_nothing_came_and_says_why(server, capsys):

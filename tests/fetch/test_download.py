@@ -3,7 +3,12 @@
 import email.utils
 import hashlib
 import io
+import json
+import os
 import resource
+import signal
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -15,6 +20,7 @@ from kaiku import fetch
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.fetch import Source, download, unpack
 from kaiku.fetch.room import NoRoom
+from workflow_scripts import fetch_corpus
 
 
 @pytest.fixture
@@ -233,3 +239,42 @@ def test_what_is_fetched_is_told_apart_by_what_changes_it_alone():
     mirrored = {**archive, "mirrors": ["https://y.org/a"]}
     assert Source(url="https://x.org/x", also=[mirrored]).identity() == one.identity()
     assert Source(url="https://x.org/x", also=[{**archive, "into": "a"}]).identity() != one.identity()
+
+
+@pytest.mark.parametrize("kind", ["w", "w:gz"])
+def test_a_server_that_states_no_length_and_breaks_off_is_found_out(server, kind):
+    server.files["/x"], server.lengths = tar_of({"a.wav": NOISE, "b.wav": NOISE}, kind), False
+    server.drop_after = [400_000]
+    with pytest.raises(CorruptFile):
+        get(Source(url=f"{server.url}/x"))
+    assert nothing_at()
+    get(Source(url=f"{server.url}/x"))
+    assert files_in("data/raw/x") == {"a.wav": NOISE, "b.wav": NOISE}
+
+
+def test_a_killed_process_is_taken_up_where_it_died(server):
+    server.files["/x"] = tar_of({"SPK/a.wav": NOISE}, "w")
+    server.stall_after = [200_000]
+    corpus = {"layout": "wav_lab", "licence": "own", "source": {"url": f"{server.url}/x"}}
+    Path("work").mkdir()
+    Path("work/settings.json").write_text(json.dumps({"system": "test", "corpora": {"x": corpus}}))
+    command = [sys.executable, "-m", "workflow_scripts.fetch_corpus", "--corpus", "x"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            if (
+                sum(p.stat().st_size for p in Path("work/fetch").rglob("archive")) == 200_000
+                or process.poll() is not None
+            ):
+                break
+            time.sleep(0.1)
+        assert process.poll() is None, "it ended before it could be killed"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not Path("data/raw/x").exists()
+    assert fetch_corpus.main(["--corpus", "x"]) == 0
+    assert server.requests[-1] == ("/x", "bytes=200000-")
+    assert files_in("data/raw/x") == {"SPK/a.wav": NOISE}
+    assert not list(Path("data/raw").glob(".*"))

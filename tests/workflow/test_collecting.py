@@ -95,14 +95,14 @@ def test_a_corpus_is_collected_and_an_addition_costs_its_shard(tmp_path, publish
     assert len(list((tmp_path / "data/raw/x").iterdir())) == 7
 
     code, said = snakemake(tmp_path, "-n")
-    assert "Nothing to be done" in said and "of 1 sources nothing is here yet: `make collect CORPUS=x`" in said
+    assert "Nothing to be done" in said and "x: 1 of sources.yaml not here yet: `make collect CORPUS=x`" in said
 
     listed(tmp_path, published, *FIRST, "7.flac")
     code, said = call(tmp_path, "workflow_scripts.collect_recordings", "--corpus", "x")
     assert code == 0 and "computed 1, reused 7, failed 0" in said
     code, said = snakemake(tmp_path, "-n")
     assert planned(said)["segment_recordings"] == 1
-    assert "nothing is here yet" not in said
+    assert "not here yet" not in said
     code, said = snakemake(tmp_path)
     assert code == 0, said
     counts = [json.loads(p.read_text()) for p in (tmp_path / "logs/segment_recordings").glob("*.counts.json")]
