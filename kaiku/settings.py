@@ -132,8 +132,8 @@ class Settings(Strict):
 
     def origin(self, corpus: str) -> str:
         """The corpus whose recordings a corpus' clips come from: itself, unless it is derived."""
-        derived = self.corpora[corpus].derived
-        return derived.of if derived else corpus
+        own = self.corpora.get(corpus)
+        return own.derived.of if own and own.derived else corpus
 
     def derived_corpora(self) -> list[str]:
         """Corpora that are made of others."""
@@ -299,10 +299,11 @@ def _refuse(error: ValidationError, model: type[BaseModel], where: str = "") -> 
 def _with_inherited(own: Any, corpora: dict[str, Any]) -> Any:
     """What a configuration says of a corpus, with what a derived one has of its source."""
     derived = own.get("derived") if isinstance(own, dict) else None
-    source = corpora.get(derived.get("of")) if isinstance(derived, dict) else None
-    if not isinstance(source, dict):
+    if not isinstance(derived, dict):
         return own
-    return {**{name: source[name] for name in INHERITED if name in source}, **own}
+    source = corpora.get(derived.get("of"))
+    found = {name: source[name] for name in INHERITED if name in source} if isinstance(source, dict) else {}
+    return {"licence": "", **found, **own}  # where the source is none, that is what is to be told
 
 
 def _known(name: str | None, names: dict[str, Any], where: str, what: str) -> None:

@@ -252,7 +252,7 @@ def of(settings: Settings) -> dict[str, list[StageKey]]:
     codecs = sorted({own.codec for own in runs.values()})
     taken = {own.asr for own in datasets.values()}
     asrs = sorted(taken.union(*(second_asrs(settings, asr) for asr in taken)))
-    return {
+    found = {
         "segment_recordings": [segment(settings, corpus) for corpus in corpora],
         "augment_segments": [augment(settings, corpus) for corpus in derived],
         "inherit_transcripts": [inherit(settings)] if derived else [],
@@ -278,6 +278,7 @@ def of(settings: Settings) -> dict[str, list[StageKey]]:
         "package_model": [package(settings, run) for run, own in runs.items() if own.package],
         "export_dataset": [export(settings, name) for name in settings.exports],
     }
+    return {rule: keys for rule, keys in found.items() if keys}
 
 
 def computing_modules() -> list[str]:

@@ -21,11 +21,9 @@ def toy():
 
 def test_all_keys_of_a_configuration_are_known(toy):
     keys = stages.of(toy)
-    assert {*ITEM_RULES, *TRAINING_RULES} <= keys.keys()
-    assert all((REPO / f"workflow_scripts/{rule}.py").exists() for rule in keys)
-    assert [rule for rule, of_rule in keys.items() if not of_rule] == ["measure_texts"], (
-        "no check of texts is configured"
-    )
+    asked_for = {*ITEM_RULES, *TRAINING_RULES} - {"augment_segments", "measure_texts", "describe_clips"}
+    assert asked_for <= keys.keys(), "the toy has no derived corpus, and no check of texts or of whole corpora"
+    assert all((REPO / f"workflow_scripts/{rule}.py").exists() and of_rule for rule, of_rule in keys.items())
     modules = {module for of_rule in keys.values() for key in of_rule for module in key.modules}
     assert modules <= set(stages.computing_modules())
 

@@ -14,7 +14,8 @@ from kaiku.store.manifests import AudioRow, write_audio
 
 def cut(corpus, recording, *clips):
     """A recording of a one-shard corpus with its clips."""
-    lines = [{"item": recording, "key": "k", "status": "ok", "error": "", "clip": clip} for clip in clips or (None,)]
+    own = {"item": recording, "key": "k", "status": "ok", "error": "", "recording": recording}
+    lines = [{**own, "clip": clip} for clip in clips or (None,)]
     rows.write(Path(f"data/segments/{corpus}/000.parquet"), rows.table(lines, SEGMENTS))
     folder = Path(f"data/manifests/{corpus}")
     folder.mkdir(parents=True, exist_ok=True)

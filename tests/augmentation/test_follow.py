@@ -1,0 +1,70 @@
+"""What derived clips take over: whatever is decided of their sources, no held-out clip is trained on."""
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaiku.augmentation.follow import NOT_TRAINED, derived_clip, follow, inherited, source_clip
+from kaiku.selection import COLUMNS, account
+
+FATES = ("train", "val", "test", "dropped")
+
+
+def decided(fates, corpus=""):
+    """A table of decisions by clip: a split, or `dropped`."""
+    rows = []
+    for clip, fate in fates.items():
+        kept = fate != "dropped"
+        rows.append(
+            {
+                "clip": derived_clip(clip, corpus) if corpus else clip,
+                "recording": clip.partition("@")[0],
+                "speaker": "aino",
+                "language": "fi",
+                "duration_s": 1.5,
+                "kept": kept,
+                "reason": "" if kept else "hum_db_high",
+                "split": fate if kept else "",
+                "text": f"text of {clip}" if kept else "",
+                "recording_s": 2.0,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def test_the_name_leads_back_whatever_it_holds():
+    for clip in ("a", "a~b", "puhe@00000120-00003480", "~", "päivä 1"):
+        assert source_clip(derived_clip(clip, "aino-slow")) == clip
+
+
+@given(
+    source=st.dictionaries(st.text("abc~@-", min_size=1, max_size=4), st.sampled_from(FATES), max_size=12),
+    own=st.dictionaries(st.text("abc~@-", min_size=1, max_size=4), st.sampled_from(FATES), max_size=12),
+)
+def test_only_what_the_source_trains_on_is_kept(source, own):
+    frame = follow(decided(own, "slow"), decided(source))
+    for row in frame.itertuples():
+        clip = source_clip(row.clip)
+        trained = source.get(clip) == "train"
+        assert row.kept == (trained and own[clip] != "dropped")
+        assert row.split == ("train" if row.kept else "")
+        assert row.text == (f"text of {clip}" if row.kept else "")
+        assert (row.reason == "") == row.kept
+        if not row.kept:
+            assert row.reason == ("hum_db_high" if own[clip] == "dropped" else NOT_TRAINED)
+    assert list(frame.columns) == list(COLUMNS) and len(frame) == len(own)
+    if own:
+        sums = account(frame)
+        seconds = sums["kept"]["seconds"] + sum(part["seconds"] for part in sums["dropped"].values())
+        assert seconds == 1.5 * len(own)
+
+
+def test_texts_are_inherited_in_the_order_of_the_derived_clips():
+    columns = ("item", "key", "status", "error", "clip", "text_raw", "text", "confidence", "language")
+    said = {"status": "ok", "error": "", "confidence": 1.0, "language": "fi"}
+    rows = [{**said, "item": c, "key": f"k{c}", "clip": c, "text_raw": f"5 {c}", "text": f"viisi {c}"} for c in "abc"]
+    segments = pd.DataFrame({"clip": ["b~slow", None, "a~slow"]})
+    found = inherited(segments, pd.DataFrame(rows, columns=list(columns)))
+    assert found["clip"].to_list() == found["item"].to_list() == ["b~slow", "a~slow"]
+    assert found["text"].to_list() == ["viisi b", "viisi a"] and found["key"].to_list() == ["kb", "ka"]
+    assert list(found.columns) == list(columns)
