@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kaiku.audio import faults
 from kaiku.audio.decoders import Decoder, open_decoder
 from kaiku.errors import DecodeError
 
@@ -66,13 +67,13 @@ class AudioStream:
 
     def _check_length(self, came: int) -> None:
         if came == 0:
-            raise DecodeError(f"{self.path}: 0 samples", expected="audio")
+            raise DecodeError(f"{self.path}: 0 samples", expected="audio", remedy=faults.AGAIN)
         stated = self.stated_frames or 0
         if came < stated - LENGTH_TOLERANCE_S * self.sample_rate:
             raise DecodeError(
                 f"{self.path}: cut off, {came} samples of the {stated} that its header states",
                 expected=f"{stated / self.sample_rate:.2f} s of audio, found {came / self.sample_rate:.2f} s",
-                remedy="Copy or download it again.",
+                remedy=faults.AGAIN,
             )
 
     def close(self) -> None:
@@ -89,10 +90,13 @@ def open_audio(path: Path | str) -> AudioStream:
     """Open a recording for one pass. Raises DecodeError where it is missing, empty or no audio."""
     path = Path(path)
     if not path.is_file():
-        raise DecodeError(f"{path}: no such file", expected="an audio file")
+        raise faults.missing(path)
     if path.stat().st_size == 0:
-        raise DecodeError(f"{path}: 0 bytes", expected="an audio file", remedy="Copy or download it again.")
-    return AudioStream(path, open_decoder(path))
+        raise DecodeError(f"{path}: 0 bytes", expected="an audio file", remedy=faults.AGAIN)
+    try:
+        return AudioStream(path, open_decoder(path))
+    except OSError as error:
+        raise faults.unreadable(path, error) from error
 
 
 def probe(path: Path | str) -> AudioInfo:

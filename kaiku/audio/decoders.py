@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kaiku.audio import headers
+from kaiku.audio import faults, headers
 from kaiku.errors import DecodeError
 
 BLOCK = 1 << 16  # samples per channel in a block: 1.4 s at 48 kHz, 4 s at 16 kHz
@@ -59,7 +59,7 @@ class SndfileDecoder:
         except soundfile.LibsndfileError as error:
             if error.code == UNRECOGNISED_FORMAT:
                 return None
-            raise DecodeError(f"{path}: {error.error_string}", expected="a whole audio file") from error
+            raise faults.broken_header(path, error.error_string) from error
         if _is_read_to_its_end(path, sound):
             return cls(path, sound)
         sound.close()
@@ -73,9 +73,7 @@ class SndfileDecoder:
             try:
                 block = self._sound.read(BLOCK, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
-                raise DecodeError(
-                    f"{self._path}: {error.error_string} after {came} of {self.frames} samples", expected="a whole file"
-                ) from error
+                raise faults.broken_inside(self._path, error.error_string, came, self.frames) from error
             if not len(block):
                 return
             came += len(block)
@@ -106,9 +104,7 @@ class LibavDecoder:
                 metadata_errors="ignore",
             )
         except av.error.FFmpegError as error:
-            raise DecodeError(
-                f"{path}: {error.strerror}", expected="an audio file that libsndfile or libav reads"
-            ) from error
+            raise faults.unknown(path, error.strerror) from error
         if not self._container.streams.audio:
             self.close()
             raise DecodeError(f"{path}: no audio stream in this {self._container.format.long_name} file")
@@ -118,7 +114,7 @@ class LibavDecoder:
         self._first = next(self._frames, None)
         if self._first is None:
             self.close()
-            raise DecodeError(f"{path}: not one sample could be decoded", expected="audio")
+            raise DecodeError(f"{path}: not one sample could be decoded", expected="audio", remedy=faults.AGAIN)
         # Only a decoded frame knows the true rate: AAC with spectral band replication doubles the header's.
         self.sample_rate = self._first.sample_rate
         self.channels = self._first.layout.nb_channels
@@ -153,7 +149,9 @@ class LibavDecoder:
                     )
                 yield from frames
         except av.error.FFmpegError as error:
-            raise DecodeError(f"{self._path}: {error.strerror}", expected="a whole file") from error
+            raise DecodeError(
+                f"{self._path}: damaged (libav says {error.strerror!r})", expected="a whole file", remedy=faults.AGAIN
+            ) from error
 
     def blocks(self) -> Iterator[np.ndarray]:
         import av

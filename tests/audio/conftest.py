@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -32,13 +34,13 @@ def write(tmp_path):
 def encode_by_libav(path, samples, rate, codec, container, options):
     import av
 
-    layout = "stereo" if samples.ndim == 2 else "mono"
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[samples.shape[1] if samples.ndim == 2 else 1]
     with av.open(str(path), "w", format=container, options=options) as file:
         stream = file.add_stream(codec, rate=rate)
         stream.layout = layout
         stream.codec_context.open()
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.atleast_2d(samples.T)), format="fltp", layout=layout)
-        frame.sample_rate = rate
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)  # without: no word of encoder delay
         fit = av.AudioResampler(stream.format.name, layout, rate, frame_size=stream.codec_context.frame_size or None)
         for piece in [*fit.resample(frame), *fit.resample(None)]:
             file.mux(stream.encode(piece))

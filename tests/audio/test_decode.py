@@ -133,7 +133,7 @@ def test_rubbish_behind_the_sound_is_let_pass_and_within_it_is_not(tone, write):
     ("data", "said"),
     [
         (b"", "0 bytes"),
-        (b"no sound here " * 99, "Invalid data"),
+        (b"no sound here " * 99, "text, which begins 'no sound here"),
         (b"RIFF\x24\0\0\0WAVE", "malformed|Invalid|Error|0 samples"),
     ],
 )
