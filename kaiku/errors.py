@@ -1,5 +1,10 @@
 """Errors that a user can act on: what was found, where, what was expected, what to do."""
 
+import errno
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)
+
 
 class KaikuError(Exception):
     """A fault in the user's data, configuration or machine, told in plain words.
@@ -35,3 +40,18 @@ class CorruptFile(KaikuError):
 
 class SettingsError(KaikuError):
     """A configuration that does not mean anything: unknown key, wrong type, missing folder."""
+
+
+def of_system(error: OSError) -> str:
+    """What the system refused, where, and what to do, as a sentence."""
+    where = f" for {error.filename}" if error.filename else ""
+    if error.errno in NO_ROOM:
+        return (
+            f"no room is left on the disk{where} ({error.strerror}). Make some and run again; nothing finished is lost."
+        )
+    if error.errno in NO_WRITING:
+        return (
+            f"{error.filename or 'a file'} may not be read or written ({error.strerror}). "
+            "Give yourself the right to, or work in a folder of your own, and run again; nothing finished is lost."
+        )
+    return f"{error} (nothing finished is lost; run again once this is mended)"

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kaiku import settings as configuration
-from kaiku.errors import KaikuError
+from kaiku.errors import NO_ROOM, NO_WRITING, KaikuError, of_system
 from kaiku.planning import history
 from kaiku.progress import log
 from kaiku.settings import Settings
@@ -48,8 +48,9 @@ def run(program: Callable[[argparse.Namespace], Counts], args: argparse.Namespac
         print(f"error: {error}", file=sys.stderr, flush=True)
         return getattr(error, "exit_code", 1)
     except OSError as error:
-        traceback.print_exc()
-        print(f"error: {error} (nothing finished is lost; run again once this is mended)", file=sys.stderr, flush=True)
+        if error.errno not in (*NO_ROOM, *NO_WRITING):
+            traceback.print_exc()
+        print(f"error: {of_system(error)}", file=sys.stderr, flush=True)
         return 1
     seconds, cpu_s = time.monotonic() - begun, time.process_time() - used
     figures = {**asdict(counts), "seconds": round(seconds, 3), "cpu_seconds": round(cpu_s, 3)}

@@ -82,15 +82,30 @@ def test_a_fault_is_one_plain_line(tmp_path, capsys, error, status):
     assert not list(tmp_path.glob("*.json"))
 
 
-def test_a_fault_of_the_machine_says_where_and_that_nothing_is_lost(capsys):
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (28, "error: no room is left on the disk for x.tar (No space left on device). Make some and run again"),
+        (30, "error: x.tar may not be read or written (Read-only file system). Give yourself the right to"),
+    ],
+)
+def test_a_disk_that_is_full_or_closed_is_told_in_a_sentence(number, said, capsys):
     def program(args):
-        raise OSError(28, "No space left on device", "x.tar")
+        raise OSError(number, os.strerror(number), "x.tar")
+
+    assert job.run(program, arguments()) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(said) and told.endswith("nothing finished is lost.\n")
+
+
+def test_another_fault_of_the_machine_says_where_and_that_nothing_is_lost(capsys):
+    def program(args):
+        raise OSError(5, "Input/output error", "x.tar")
 
     assert job.run(program, arguments()) == 1
     said = capsys.readouterr().err
-    assert said.startswith("Traceback") and said.splitlines()[-1].startswith(
-        "error: [Errno 28] No space left on device"
-    )
+    assert said.startswith("Traceback")
+    assert said.splitlines()[-1].startswith("error: [Errno 5] Input/output error: 'x.tar'")
     assert "nothing finished is lost" in said
 
 

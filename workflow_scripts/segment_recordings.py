@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kaiku import job, stages
+from kaiku.audio import faults
 from kaiku.audio.notch import Notch
 from kaiku.audio.segmentation import Segmentation, SegmentSettings
 from kaiku.errors import KaikuError
@@ -48,7 +49,7 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
 def cut_recording(row: AudioRow, root: Path, settings: SegmentSettings, spool_folder: Path) -> Outcome:
     """A recording's clips as rows and FLAC payloads."""
     path = root / row.path
-    if digest.of_file(path) != row.digest:
+    if _digest(path) != row.digest:
         raise KaikuError(f"{path} changed while the workflow ran", remedy="Run again; the new content is taken then.")
     cutting, spool, found, payloads = Segmentation(path, settings, Notch), Spool(spool_folder), [], []
     for clip in cutting:
@@ -65,6 +66,13 @@ def cut_recording(row: AudioRow, root: Path, settings: SegmentSettings, spool_fo
     if not found:
         return Outcome([{**whole, "peak": cutting.peak}], status="empty")
     return Outcome([{**clip, **whole} for clip in found], payloads)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest.of_file(path)
+    except OSError as error:
+        raise (faults.unreadable(path, error) if path.is_file() else faults.missing(path)) from error
 
 
 def hum_of(cutting: Segmentation) -> dict[str, Any]:

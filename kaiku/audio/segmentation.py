@@ -43,7 +43,7 @@ class SegmentSettings(SpeechSettings):
         500,
         ge=0,
         description="ms beyond the margin within which a cut may move to a quieter place: breath and reverberation "
-        "stand next to speech",
+        "stand next to speech; within max_pause_ms",
     )
     pause_ms: float = Field(
         400, ge=0, description="ms; a pause this long ends a clip of at least min_s: mostly the end of a sentence"
@@ -79,11 +79,6 @@ class SegmentSettings(SpeechSettings):
                 f"max_pause_ms {self.max_pause_ms} is less than pause_ms {self.pause_ms} "
                 f"or twice margin_ms {self.margin_ms}"
             )
-        if self.max_pause_ms < self.margin_ms + self.reach_ms + 1000 * QUIET_S:
-            raise ValueError(
-                f"max_pause_ms {self.max_pause_ms} is less than margin_ms {self.margin_ms}, reach_ms {self.reach_ms} "
-                f"and {1000 * QUIET_S:.0f}: a cut would be sought where the next clip may be"
-            )
         if self.max_s * 1000 < 4 * self.margin_ms + self.max_pause_ms:
             raise ValueError(f"max_s {self.max_s} leaves no room for two margins and a pause of max_pause_ms")
         return self
@@ -91,7 +86,9 @@ class SegmentSettings(SpeechSettings):
     def lengths(self, sample_rate: int) -> Lengths:
         """The lengths in samples."""
         seconds = (self.min_s, self.max_s)
-        milliseconds = (self.margin_ms, self.pause_ms, self.max_pause_ms, self.reach_ms)
+        # Beyond the longest pause the next clip may be, and its samples have not come yet.
+        reach_ms = max(0, min(self.reach_ms, self.max_pause_ms - self.margin_ms - 1000 * QUIET_S))
+        milliseconds = (self.margin_ms, self.pause_ms, self.max_pause_ms, reach_ms)
         return Lengths(*(round(s * sample_rate) for s in (*seconds, *(ms / 1000 for ms in milliseconds))))
 
 

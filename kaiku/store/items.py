@@ -6,6 +6,7 @@ computes the rest, and commits data and rows together; outputs are hard links to
 canonical order, byte-equal to those of a clean build.
 """
 
+import errno
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from kaiku.errors import CorruptFile, KaikuError
+from kaiku.errors import NO_ROOM, CorruptFile, KaikuError
 from kaiku.progress import log, track
 from kaiku.store import atomic, digest, rows
 from kaiku.store.containers import Container
@@ -98,11 +99,18 @@ def each(work: Callable[[Any], Outcome]) -> Compute:
 
 
 def attempt(work: Callable[[Any], Outcome], given: Any) -> Outcome:
-    """The outcome of one call; an error becomes a failed outcome with its text. Memory running out stops the job."""
+    """The outcome of one call; an error becomes a failed outcome with its text.
+
+    Memory or disk running out is nothing the item did: it stops the job.
+    """
     try:
         return work(given)
     except MemoryError:
         raise
+    except OSError as error:
+        if error.errno in (*NO_ROOM, errno.EROFS):
+            raise
+        return failed(f"{type(error).__name__}: {error}")
     except KaikuError as error:
         return failed(str(error))
     except Exception as error:

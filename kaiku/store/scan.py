@@ -24,6 +24,9 @@ from kaiku.store.shards import shard_name, shard_of, shards_for
 
 FORMAT = 1
 CACHE_FORMAT = 1
+UNREADABLE = "unreadable"
+"""Stands for the digest of a recording without permission to read it: it fails alone, and the rest goes on."""
+MAY_NOT_BE_READ = ("may not be read (Permission denied)", "Mend its permissions; until then it counts as failed.")
 LOSSY_GROWTH = {".ogg": 6, ".oga": 6, ".opus": 6, ".webm": 6, ".mp3": 4, ".m4a": 4, ".aac": 4, ".mp4": 4, ".wma": 4}
 """How much larger speech of such a file is, about, when it is kept as FLAC, for sizing shards; 1 where not listed."""
 
@@ -91,6 +94,7 @@ def _scan(
         log(f"{root} holds no recordings now: its manifests stay as they are")
         return _frozen(root, folder, tokens)
     digests = reader.digests([r.path for r in recordings])
+    problems += [Problem(path, *MAY_NOT_BE_READ) for path, found in digests.items() if found == UNREADABLE]
     count = pinned or shards or shards_for(sum(_decoded_bytes(r.path, files) for r in recordings))
     _write(folder, recordings, digests, files, count)
     if tokens:
@@ -291,7 +295,9 @@ class _Reader:
                 results = pool.map(self._digest, fresh)
                 for path, value in track(zip(fresh, results), total=len(fresh), label=f"scan {self.root}", unit="file"):
                     self.used[path, "digest"] = (self.files[path], value)
-        return {p: self._remembered(p, "digest", lambda p=p: self._digest(p)) for p in paths}
+        found = {p: self._remembered(p, "digest", lambda p=p: self._digest(p)) for p in paths}
+        self.used = {key: entry for key, entry in self.used.items() if entry[1] != UNREADABLE}  # looked at again
+        return found
 
     def save(self) -> None:
         """Write the cache if anything in it changed."""
@@ -314,7 +320,10 @@ class _Reader:
 
     def _digest(self, path: str) -> str:
         with self._reading(path) as file:
-            return digest.of_file(file)
+            try:
+                return digest.of_file(file)
+            except PermissionError:
+                return UNREADABLE
 
     @contextmanager
     def _reading(self, path: str) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from typing import Any
 import kaiku
 from kaiku import collect, fetch, plugins, stages
 from kaiku import settings as configuration
-from kaiku.errors import KaikuError
+from kaiku.errors import NO_ROOM, NO_WRITING, KaikuError, of_system
 from kaiku.fetch import catalog, consent, subset
 from kaiku.layouts import Recording
 from kaiku.loading import CODEC_FILES, check_files, codec_folder, is_fitted
@@ -82,6 +82,10 @@ def start(config: dict[str, Any], *, main_process: bool) -> Workspace:
         return _start(config, main_process)
     except KaikuError as error:
         raise SystemExit(f"kaiku: {error}") from None
+    except OSError as error:
+        if error.errno not in (*NO_ROOM, *NO_WRITING):
+            raise
+        raise SystemExit(f"kaiku: {of_system(error)}") from None
 
 
 def is_absent(root: Path) -> bool:

@@ -318,12 +318,32 @@ def test_links_are_followed_and_circles_are_not(corpus, tmp_path):
     assert "linked/far.wav" in {r.path for r in corpus.rows()}
 
 
-def test_a_file_that_cannot_be_read_is_said(corpus, monkeypatch):
+def test_a_recording_without_permission_is_a_problem_and_read_once_there_is_one(corpus, monkeypatch):
     def refuse(path):
-        raise PermissionError(13, "Permission denied", str(path))
+        if path.name == "b.wav":
+            raise PermissionError(13, "Permission denied", str(path))
+        return of_file(path)
+
+    of_file = digest.of_file
+    with monkeypatch.context() as patched:
+        patched.setattr(scan.digest, "of_file", refuse)
+        scanned = corpus.scan()
+    unread = [row for row in corpus.rows() if row.digest == scan.UNREADABLE]
+    assert [row.path for row in unread] == ["aino/b.wav"]
+    assert (scanned.recordings, scanned.problems) == (3, 2)
+    said = {problem.where: problem.what for problem in scan.read_problems(corpus.manifests)}
+    assert said["aino/b.wav"] == "may not be read (Permission denied)"
+    (corpus.root / "aino/b.wav").chmod(0o640)  # changes its ctime, as giving a permission does
+    assert corpus.scan().problems == 1
+    assert {row.digest == of_file(corpus.root / row.path) for row in corpus.rows()} == {True}
+
+
+def test_a_disk_that_cannot_be_read_is_said(corpus, monkeypatch):
+    def refuse(path):
+        raise OSError(5, "Input/output error", str(path))
 
     monkeypatch.setattr(scan.digest, "of_file", refuse)
-    with pytest.raises(KaikuError, match=r"\.wav cannot be read \(Permission denied\)\. Mend its permissions"):
+    with pytest.raises(KaikuError, match=r"\.wav cannot be read \(Input/output error\)\. Mend its permissions"):
         corpus.scan()
 
 
