@@ -80,10 +80,21 @@ def _model(vocabulary: dict[str, int]):
         # Letters that stand out are what it answers; evenly random, it would mostly answer timestamps.
         letters = [vocabulary[letter] for letter in "abcdefghijklmnopqrstuvwxyz"]
         model.proj_out.weight[letters] *= 8
+        # Nor is it to say one letter whatever it hears, wherever in the text.
+        decoder = model.model.decoder
+        decoder.embed_positions.weight *= 30
+        decoder.layers[0].encoder_attn.v_proj.weight *= 10
+        decoder.layers[0].encoder_attn.out_proj.weight *= 10
     model.generation_config = GenerationConfig(
         suppress_tokens=[],
         begin_suppress_tokens=[end],
         lang_to_id={f"<|{code}|>": vocabulary[f"<|{code}|>"] for code in _LANGUAGE_CODES},
+        task_to_id={"transcribe": vocabulary["<|transcribe|>"], "translate": vocabulary["<|translate|>"]},
+        no_timestamps_token_id=vocabulary["<|notimestamps|>"],
+        is_multilingual=True,
         decoder_start_token_id=start,
+        eos_token_id=end,
+        pad_token_id=end,
+        max_length=64,
     )
     return model

@@ -30,7 +30,7 @@ def loaded(request, tmp_path_factory):
 
 
 def test_both_are_there():
-    assert set(NAMES) >= {"given", "whisper"}
+    assert set(NAMES) >= {"given", "whisper", "transformers_whisper"}
 
 
 def test_shape(loaded):

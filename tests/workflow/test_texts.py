@@ -97,3 +97,69 @@ def test_a_bound_on_a_text_measure_drops_its_clip(world):
     path = world.root / f"data/selection/spoken/voice/{world.shard('clip-00003')}.parquet"
     reasons = tables.selection(path).set_index("clip")["reason"]
     assert reasons["clip-00003"] == "foreign_letters_share_high"
+
+
+HEARING = '''"""Hears the given text, and takes one letter for another."""
+
+from kaiku.asr import Transcript, given
+
+NEEDS = "text"
+LIBRARIES = ()
+Settings = given.Settings
+
+
+class Hearing(given.Given):
+    def transcribe(self, clip):
+        said = super().transcribe(clip)
+        return Transcript(said.text_raw.replace("k", "g"), 0.5, said.language)
+
+
+def load(settings, folder=None):
+    return Hearing()
+'''
+
+
+def test_a_second_transcriber_and_a_model_that_knows_letters(world):
+    from kaiku.checks import alignment
+
+    plugin = world.root / "plugins/asr/hearing.py"
+    plugin.parent.mkdir(parents=True, exist_ok=True)
+    plugin.write_text(HEARING)
+    (world.root / "models/given/ctc").mkdir(parents=True)
+    alignment.tiny(world.root / "models/given/ctc")
+    bases = {**world.config["bases"], "letters": {"path": "models/given/ctc", "licence": "CC0-1.0"}}
+    checks = {
+        **CHECKS,
+        "agreement": {"asr": "heard"},
+        "alignment": {"model": "letters", "device": "cpu"},
+        "repetition": {},
+    }
+    with_text_checks(world, checks, asr={"heard": {"kind": "hearing"}}, bases=bases)
+    world.say("clip-00004", "kivi ja kaiku kaiku")
+    world.snakemake(*world.packs)
+    assert set(world.counts("transcribe_segments")) == {
+        f"{asr}-voice-{s}" for asr in ("given", "heard") for s in world.shard_names()
+    }
+    (cer,), (wer,) = (measured(world, "clip-00004", name) for name in ("disagreement_cer", "disagreement_wer"))
+    assert cer == pytest.approx(5 / 19) and wer == 0.75
+    (logprob,), (fits,) = (measured(world, "clip-00004", f"alignment_{name}") for name in ("logprob", "fits"))
+    assert fits == 0.0 or logprob < -1, "random weights align nothing well"
+    world.say("clip-00005", "toinen teksti")
+    world.snakemake(*world.packs)
+    shard = f"given-voice-{world.shard('clip-00005')}"
+    assert world.counts("measure_texts")[shard]["computed"] == 5 and not world.planned(*world.packs)
+
+
+def test_a_check_that_names_what_is_not_there(world):
+    for checks, words in (
+        ({"agreement": {"asr": "hurd"}}, "checks.agreement.asr: 'hurd' is not among the asr"),
+        ({"alignment": {"model": "none"}}, "checks.alignment.model: 'none' is not among the bases"),
+    ):
+        with_text_checks(world, checks)
+        done = world.snakemake("--dry-run", *world.packs, check=False)
+        assert done.returncode and words in done.stdout + done.stderr
+    config = world.config
+    config["checks"] = {"duration": {}, "speech_rate": {}}
+    world.configure(config)
+    done = world.snakemake("--dry-run", *world.packs, check=False)
+    assert "it counts seconds of speech, and nothing measures them" in done.stdout + done.stderr
