@@ -45,6 +45,7 @@ EVIDENCE = (
     Evidence("agreement", "disagreement_cer", 0.10, 0.50, 0.9, "another transcriber hears other letters ({:.0%})"),
     Evidence("agreement", "disagreement_wer", 0.25, 0.90, 0.9, "another transcriber hears other words ({:.0%})"),
     Evidence("alignment", "alignment_logprob", 3, 8, 0.9, "the text does not fit the sound ({:.2f} per letter)", "low"),
+    Evidence("fits", "alignment_fits", 1, 0, 0.9, "nobody could say so much in so short a time"),
     Evidence(
         "worst", "alignment_worst_logprob", 3, 8, 0.7, "a word of it does not fit the sound ({:.2f} per letter)", "low"
     ),

@@ -87,3 +87,10 @@ def test_equal_values_make_no_outlier_of_a_hair():
 
 def test_the_measures_are_known_by_one_name_each():
     assert len({own.measure for own in EVIDENCE}) == len(EVIDENCE)
+
+
+def test_a_text_that_cannot_be_said_in_its_time_is_suspicious_though_nothing_could_be_aligned():
+    frame = usual(alignment_fits=1.0)
+    frame.loc[5, ["alignment_fits", "alignment_logprob"]] = [0.0, np.nan]
+    found = suspicion(frame)
+    assert found["suspicion"].idxmax() == 5 and found.loc[5, "reason"] == "nobody could say so much in so short a time"
