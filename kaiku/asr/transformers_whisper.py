@@ -12,7 +12,7 @@ from pydantic import Field
 
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
 from kaiku.asr._transformers import exact_fp32, load_whole
-from kaiku.asr.whisper import WINDOW_S, as_probability, checked, language_code
+from kaiku.asr._whisper import WINDOW_S, as_probability, checked, language_code
 from kaiku.errors import KaikuError
 from kaiku.strict import Strict, speed_only
 
@@ -116,7 +116,7 @@ class TransformersWhisper:
         length = max(map(len, rows))
         padded = torch.tensor([row + [self._end] * (length - len(row)) for row in rows], device=self.device)
         logits = self.model(encoder_outputs=encoded, decoder_input_ids=padded[:, :-1]).logits  # [B, tokens, vocabulary]
-        told = torch.log_softmax(logits, dim=-1).gather(2, padded[:, 1:, None])[..., 0].cpu().numpy()
+        told = torch.log_softmax(logits, dim=-1).gather(2, padded[:, 1:, None])[..., 0]
         return [
             float(told[number, len(prompt) - 1 : len(row) - 1].mean())
             for number, (prompt, row) in enumerate(zip(prompts, rows, strict=True))

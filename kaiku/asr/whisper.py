@@ -1,6 +1,5 @@
 """Whisper in CTranslate2 by faster-whisper: single clips or batches, no sampling, never from a model hub."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
+from kaiku.asr._whisper import WINDOW_S, as_probability, checked, language_code
 from kaiku.errors import KaikuError
 from kaiku.strict import Strict, speed_only
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 NEEDS = "audio"
 LIBRARIES: tuple[str, ...] = ("faster-whisper", "ctranslate2", "tokenizers")
-
-WINDOW_S = 30
-"""Seconds that Whisper hears at once."""
 
 
 class Settings(Strict):
@@ -130,31 +127,6 @@ class Whisper:
         return language_code(self.settings.language or clip_language, self.model.supported_languages)
 
 
-def language_code(tag: str, known: Sequence[str]) -> str | None:
-    """Whisper's code of a BCP 47 tag, None where the language is to be heard. Raises KaikuError where it is unknown.
-
-    known: the model's languages; a model of one language has none to choose from, and is not asked.
-    """
-    code = tag.lower().replace("_", "-").split("-")[0]
-    if code in ("", "und"):
-        return None
-    if known and code not in known:
-        raise KaikuError(
-            f"language {tag!r}, which this Whisper model does not know",
-            expected=f"one of {', '.join(known)}",
-            remedy="Set `language` of the transcriber, or use another one for this corpus.",
-        )
-    return code
-
-
-def checked(clip: Spoken) -> None:
-    """Raise KaikuError where a clip's audio is not what transcribers hear."""
-    if clip.audio.ndim != 1 or clip.audio.dtype != "float32":
-        raise KaikuError(
-            f"audio {clip.audio.dtype} {list(clip.audio.shape)}", expected=f"float32 [samples] at {SAMPLE_RATE} Hz"
-        )
-
-
 def load(settings: Settings, folder: Path) -> Whisper:
     """The model in a folder (model.bin, config.json, tokenizer.json, perhaps preprocessor_config.json)."""
     for name in ("model.bin", "config.json", "tokenizer.json"):
@@ -200,8 +172,3 @@ def _confidence(segments: list) -> float | None:
     if not tokens:
         return None
     return as_probability(sum(segment.avg_logprob * (len(segment.tokens) + 1) for segment in segments) / tokens)
-
-
-def as_probability(logprob: float) -> float:
-    """0..1 in steps of 0.0001: the bits beyond are of how sums were rounded, this time."""
-    return round(math.exp(min(0.0, logprob)), 4)

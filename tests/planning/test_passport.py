@@ -14,10 +14,11 @@ from kaiku.planning.passport_page import page
 from kaiku.planning.staleness import staleness
 from kaiku.planning.verdicts import in_words
 from kaiku.selection import Bounds
-from kaiku.store import artefacts, items, tables
+from kaiku.store import artefacts, code, items, tables
 from kaiku.store.items import Item, Outcome
 from kaiku.store.protos import Sentence, group_by_speaker, write_protos
 from kaiku.workspace.plan import recorded
+from workflow_scripts import transcribe_segments
 
 PACK = Path("data/protos/all/toy/train/voices-000.protos")
 RUNS = {"base": {"family": "fish", "dataset": "all", "codec": "toy"}}
@@ -157,6 +158,18 @@ def test_an_edited_text_and_a_changed_check(workspace):
         ["check clipping: added"],
         [],
     ]
+
+
+def test_a_text_that_would_be_spelt_otherwise_is_stale_though_nothing_is_heard_again(workspace, monkeypatch):
+    settings = configure()
+    version = code.code_version
+    edited = {"kaiku.text.normalise": "v1+0123456789ab"}
+    monkeypatch.setattr(code, "code_version", lambda module: edited.get(module) or version(module))
+    assert not any(line["stale"] for line in told(settings, "two")["staleness"]), "an edit that changes no text of it"
+    monkeypatch.setattr(transcribe_segments, "normalise", lambda text, language: text.upper())
+    lines = told(settings, "two")["staleness"]
+    assert [line["stale"] for line in lines] == [False, True, False, False]
+    assert lines[1]["why"] == ["code of kaiku.text.normalise changed (v1 -> v1+012345)"]
 
 
 def test_a_threshold_makes_decisions_stale_and_nothing_else(workspace):

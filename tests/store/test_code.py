@@ -254,6 +254,7 @@ HARMLESS = {
 ELEMENTWISE = {
     # modules that only hold arrays, cut them, and calculate element by element as IEEE 754 says
     "kaiku.asr",
+    "kaiku.asr.transformers_whisper",
     "kaiku.asr.whisper",
     "kaiku.audio.decode",
     "kaiku.audio.decoders",
@@ -270,6 +271,7 @@ ELEMENTWISE = {
     "kaiku.store.protos",
     "kaiku.store.wire",
     "kaiku.synthesis",
+    "kaiku.text.spoken",
     "kaiku.train.lora",
     "kaiku.train.merge",
 }
