@@ -59,6 +59,7 @@ def _snr_db(speech: np.ndarray, outside: float | None) -> float | None:
 
 
 def _frames(stretches: list[np.ndarray]) -> np.ndarray:
-    """Mean squares of the whole frames of each stretch, float64."""
+    """Mean squares of the whole frames of each stretch."""
     frames = [s[: len(s) // FRAME * FRAME].reshape(-1, FRAME) for s in stretches]
-    return np.concatenate([np.mean(np.square(f, dtype=np.float64), axis=1) for f in frames] or [np.zeros(0)])
+    sums = [np.einsum("nd,nd->n", f, f) for f in frames]
+    return np.concatenate([*sums, np.zeros(0)]) / FRAME

@@ -11,6 +11,7 @@ import pytest
 
 from kaiku.package import verify_package
 from kaiku.report.licence import allows_commercial_use
+from kaiku.settings import DEFAULT_CHECKS
 from kaiku.store import tables
 from kaiku.store.protos import read_protos
 
@@ -124,7 +125,7 @@ def test_an_added_recording_costs_its_items(toy):
     toy.snakemake(*PACKS)
     assert toy.counts("segment_recordings")["aino-000"]["computed"] == 1
     assert toy.counts("encode_tokens")["toy-aino-000"]["computed"] == 4
-    assert toy.counts("measure_segments")["aino-000"]["computed"] == 4 * len(toy.config.get("checks", range(5)))
+    assert toy.counts("measure_segments")["aino-000"]["computed"] == 4 * len(toy.config.get("checks", DEFAULT_CHECKS))
     for path in (added, added.with_suffix(".vtt")):
         path.unlink()
     toy.snakemake(*PACKS)
