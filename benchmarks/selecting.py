@@ -41,14 +41,14 @@ CONFIG = {
         }
     },
 }
-MEASURE = """
-import json, resource, sys
-sys.path[:0] = [sys.argv[1]]
-exec(sys.argv[2])
-used = resource.getrusage(resource.RUSAGE_SELF)
+LAUNCH = """
+import json, resource, subprocess, sys
+status = subprocess.call(sys.argv[1:], stdout=sys.stderr)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps({"cpu_s": used.ru_utime + used.ru_stime, "rss_mb": used.ru_maxrss / 1024}))
-"""
-IMPORTS = "import pandas, pyarrow.parquet; from workflow_scripts import select_segments, report_dataset"
+sys.exit(status)
+"""  # a small process starts the measured one, which would else count its parent's memory as its own
+IMPORTS = "import json, sys, pandas, pyarrow.parquet; from workflow_scripts import select_segments, report_dataset"
 DECIDE = IMPORTS + "\nfor call in json.loads(sys.stdin.read()):\n    assert select_segments.main(call) == 0"
 SURVEY = IMPORTS + "\nassert report_dataset.main(json.loads(sys.stdin.read())) == 0"
 BARE = (
@@ -110,7 +110,7 @@ def balance(account: dict) -> None:
 
 def cost(root: Path, code: str, value: object) -> dict[str, float]:
     """Cost of a process that does something with a value given as JSON."""
-    command = [sys.executable, "-c", MEASURE, str(REPO), code]
+    command = [sys.executable, "-c", LAUNCH, sys.executable, "-c", code]
     done = subprocess.run(
         command,
         cwd=root,

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 
+from kaiku.selection.usual import spelt_out
 from kaiku.strict import Strict
 
 FEW_RECORDINGS = 5
@@ -62,7 +63,7 @@ class Bounds(Strict):
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         bound = {"type": ["number", "null"]}
         pair = {"type": "array", "items": bound, "minItems": 2, "maxItems": 2}
-        return {"anyOf": [handler(core_schema), pair]}
+        return {"anyOf": [handler(core_schema), pair, {"const": "usual"}]}
 
 
 def _check_range(low: float | None, high: float | None, where: str) -> None:
@@ -161,6 +162,11 @@ class CorpusBounds(Strict):
     select: dict[str, Bounds | None] = Field(default_factory=dict, description="As the dataset's.")
     warn: dict[str, Bounds | None] = Field(default_factory=dict, description="As the dataset's.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual(cls, value: Any) -> Any:
+        return spelt_out(value, ("select", "warn"))
+
 
 class DatasetSettings(Strict):
     """A dataset: clips of some corpora, with the text of one transcriber, within bounds, split."""
@@ -169,7 +175,9 @@ class DatasetSettings(Strict):
     asr: str = Field("given", description="Name of the transcriber whose text is taken.")
     text: Literal["raw", "normalised"] = Field("normalised", description="Which form of the text is taken.")
     select: dict[str, Bounds] = Field(
-        default_factory=dict, description="Bounds by measure; `duration_s` and the transcript's `confidence` too."
+        default_factory=dict,
+        description="Bounds by measure; `duration_s` and the transcript's `confidence` too. `chars_per_s: usual`: "
+        "what read speech of each language has.",
     )
     warn: dict[str, Bounds] = Field(
         default_factory=dict,
@@ -186,6 +194,11 @@ class DatasetSettings(Strict):
         False,
         description="Make results/datasets/{dataset}/report.html with everything else; without it, `make survey` does.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual(cls, value: Any) -> Any:
+        return spelt_out(value, ("select", "warn"))
 
     @model_validator(mode="after")
     def _corpora_are_its_own(self) -> "DatasetSettings":

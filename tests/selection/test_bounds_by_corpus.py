@@ -103,3 +103,12 @@ def test_clips_are_judged_by_their_language():
 def test_ranges_of_a_language_that_mean_nothing_are_refused(languages):
     with pytest.raises(ValidationError):
         Bounds(languages=languages)
+
+
+def test_usual_stands_for_numbers_and_is_kept_as_such():
+    own = dataset(select={"chars_per_s": "usual"}, per_corpus={"two": {"warn": {"chars_per_s": "usual"}}})
+    assert own.select["chars_per_s"].of_language("te") == (2.5, 12)
+    assert own.select["chars_per_s"].of_language("fi") == (None, None), "what was not measured is not bounded"
+    assert own.of("two").warn == own.select and DatasetSettings(**own.model_dump()) == own
+    with pytest.raises(ValidationError, match="hum_db: nothing is usual for it, only for chars_per_s"):
+        dataset(select={"hum_db": "usual"})
