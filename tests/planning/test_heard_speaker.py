@@ -14,7 +14,7 @@ from kaiku.store import manifests, tables
 from kaiku.store.artefacts import SELECTION
 from kaiku.store.manifests import AudioRow
 from kaiku.store.protos import Sentence, group_by_speaker, write_protos
-from workflow_scripts import find_heard
+from workflow_scripts import find_heard, train_codec
 
 CORPUS = {"layout": "recordings", "language": "fi", "licence": "CC0-1.0"}
 RUN = {"family": "fish", "dataset": "both", "codec": "toy"}
@@ -119,6 +119,16 @@ def test_somebody_nobody_knows(workspace, capsys):
     assert find_heard.main(["kay"]) == 1 and "one of kai" in capsys.readouterr().err
     assert find_heard.main([""]) == 1 and "no speaker is named" in capsys.readouterr().err
     assert find_heard.main(["kai", "--json"]) == 0 and json.loads(capsys.readouterr().out)["speaker"] == "kai"
+
+
+def test_a_codec_counts_the_clips_it_was_fitted_to_by_speaker(tmp_path):
+    """As many as it takes, and no held-out one: of clips of a second each, those that fill its seconds."""
+    frame = pd.DataFrame({"clip": [f"c{n}" for n in range(9)], "speaker": ["kai", "aino", None] * 3})
+    frame = frame.reindex(columns=SELECTION.names).assign(duration_s=1.0, kept=True, split=["train"] * 8 + ["val"])
+    path = tmp_path / "choir/000.parquet"
+    tables.write_selection(path, frame)
+    assert train_codec.speakers([path], most_s=100) == {"": 2, "aino": 3, "kai": 3}
+    assert sum(train_codec.speakers([path], most_s=4).values()) == 4
 
 
 def test_the_page_says_what_to_do(workspace):

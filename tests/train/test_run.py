@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -44,6 +45,9 @@ def test_a_training_publishes_checkpoints_choice_curve_and_record(reference):
     assert best["last"] == 12 and best["val_loss"] == losses[best["step"]] == min(losses[n] for n in (4, 8, 12))
     record = json.loads((reference.out / "run.json").read_text())
     assert record["sentences"] == {"train": 17, "val": 5}
+    assert record["speakers"] == {
+        split: dict(Counter(s.speaker for s in getattr(reference, split))) for split in ("train", "val")
+    }
     assert record["frames"]["train"] == sum(len(s.codes) for s in reference.train)
     trained = sum(t.numel() for t in load_file(reference.out / "step_000012" / ADAPTER).values())
     assert record["parameters"]["trained"] == trained
