@@ -16,6 +16,7 @@ from kaiku.review.index import Index
 from kaiku.review.server import ADDRESS, MOST_BODY, Review, Server
 from kaiku.store import rows
 from kaiku.store.artefacts import TRANSCRIPTS
+from workflow_scripts import select_segments
 
 
 class Client:
@@ -136,6 +137,22 @@ def test_decisions_are_in_the_file_at_once_and_the_next_run_takes_them(client):
     found = client.json("/api/clip", corpus=CORPUS, clip="c0-fi")
     assert found["words"] == "somebody listened and rejected it" and found["next"] == ""
     assert client.json("/api/overview")["kept"] == 4
+
+
+def test_what_is_decided_while_a_selection_is_made_is_in_it(client, monkeypatch):
+    client.decide("c0-fi", "keep")
+    write, written = select_segments.tables.write_selection, []
+
+    def write_while_somebody_decides(path, frame):
+        write(path, frame)
+        written.append(dict(zip(frame["clip"], frame["review"])))
+        if len(written) == 1:
+            client.decide("c1-te", "reject")
+
+    monkeypatch.setattr(select_segments.tables, "write_selection", write_while_somebody_decides)
+    review_world.run(review_world.settings())
+    assert [made["c1-te"] for made in written] == ["", "reject"]
+    assert review_world.selection().loc["c1-te", "reason"] == "review_rejected"
 
 
 def test_two_tabs_lose_nothing_of_each_other(client):

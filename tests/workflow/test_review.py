@@ -1,5 +1,6 @@
 """Decisions of a review through real Snakemake: what they plan, what they come to, and when they no longer apply."""
 
+import os
 import shutil
 
 import pytest
@@ -10,6 +11,7 @@ from small_world import REPO, Workspace
 from kaiku.review import files
 from kaiku.review.decisions import Decision
 from kaiku.store import manifests, tables
+from kaiku.workspace import reconcile
 
 
 def decide(corpus, shard, verdicts):
@@ -96,6 +98,23 @@ def test_a_renamed_recording_takes_its_decision_to_another_shard(world):
     assert selection(world, "001").loc[other, "review"] == "keep"
     assert [d.recording for d in files.read(files.path_of("voice", "002"))] == [name]
     assert world.planned(*selections(world)) == {}
+
+
+def test_a_selection_from_elsewhere_is_fresh_with_its_decisions_and_stale_with_others(world):
+    clips = {shard: world.clips(shard)[0] for shard in ("000", "002")}
+    for shard, clip in clips.items():
+        decide("voice", shard, {clip: ("reject", "")})
+    world.snakemake(*selections(world))
+    assert reconcile.attest() == []
+    for name in (".snakemake", "work"):
+        shutil.rmtree(world.root / name)
+    for path in [*world.root.glob("data/review/voice/*"), *world.root.glob("data/selection/*/*/*")]:
+        os.utime(path, ns=(1, 1) if "selection" in str(path) else None)  # as git and DVC write them
+    assert world.planned(*selections(world)) == {}
+    decide("voice", "002", {world.clips("002")[1]: ("reject", "")})
+    assert world.planned_jobs(*selections(world)) == select_jobs(["002"])
+    files.path_of("voice", "000").unlink()
+    assert world.planned_jobs(*selections(world)) == select_jobs(["000", "002"])
 
 
 def test_an_edited_recording_is_not_what_was_listened_to(world):
