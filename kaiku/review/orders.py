@@ -150,8 +150,9 @@ def suspicions(index: Index) -> "pd.DataFrame":
 
 
 def nearness(index: Index) -> "pd.DataFrame":
-    """For each clip how near it lies to a bound of its dataset: `distance`, in middle halves of the measure's spread
-    (half the clips lie within one), and `why`. NaN where nothing that the dataset asks for was measured."""
+    """For each clip how near it lies to a bound of its dataset: `distance`, the share of clips that lie no further from
+    the bound on the same side, and `why`. So it needs no unit, and a value that most clips have is near to nothing.
+    NaN where nothing that the dataset asks for was measured."""
     import numpy as np
     import pandas as pd
 
@@ -163,17 +164,24 @@ def nearness(index: Index) -> "pd.DataFrame":
             if field not in frame:
                 continue
             values = frame[field].astype(float).to_numpy()
-            known = values[~np.isnan(values)]
-            spread = float(np.subtract(*np.percentile(known, [75, 25]))) if len(known) else 0.0
+            known = np.sort(values[~np.isnan(values)])
             for language in frame["language"][mine].unique():
                 rows = np.flatnonzero(mine & (frame["language"] == language).to_numpy(bool) & ~np.isnan(values))
                 for bound in (b for b in limits(bounds, language) if b is not None):
-                    scale = spread or abs(bound) or 1.0
-                    distance = np.abs(values[rows] - bound) / scale
-                    closer = rows[~(distance >= nearest[rows])]
-                    nearest[closer] = (np.abs(values - bound) / scale)[closer]
-                    why[closer] = [f"{field} {value:.4g}, bound {bound:g}" for value in values[closer]]
+                    distance = _between(known, values[rows], bound) / max(1, len(known))
+                    closer = ~(distance >= nearest[rows])
+                    nearest[rows[closer]] = distance[closer]
+                    why[rows[closer]] = [f"{field} {v:.4g}, bound {bound:g}" for v in values[rows[closer]]]
     return pd.DataFrame({"distance": nearest, "why": why})
+
+
+def _between(known: "np.ndarray", values: "np.ndarray", bound: float) -> "np.ndarray":
+    """How many of the sorted values lie from each of `values` to the bound, itself and its equals included."""
+    import numpy as np
+
+    below = np.searchsorted(known, bound) - np.searchsorted(known, values)
+    above = np.searchsorted(known, values, side="right") - np.searchsorted(known, bound)
+    return np.where(values < bound, below, above)
 
 
 def bounds_of(index: Index, corpus: str) -> dict[str, Any]:
