@@ -24,6 +24,7 @@ DATA = Path("data")
 OWN = ("corpus", "shard", "clip", "recording", "start_s", "end_s", "duration_s", "speaker", "language", "text")
 OWN += ("confidence", "kept", "reason", "split", "said")
 Signature = tuple[tuple[int, int], ...]
+_ABSENT = (0, 0)
 
 
 class Index:
@@ -128,19 +129,28 @@ class Index:
         }
 
     def _read_shards(self) -> bool:
-        places = list(self._places())
-        changed = [self._shards.pop(place) for place in self._shards.keys() - set(places)]
-        for corpus, shard in places:
-            paths = self._paths(corpus, shard)
+        changed = False
+        for place in dict.fromkeys([*self._places(), *self._shards]):
+            paths = self._paths(*place)
             signature = _signature(path for group in paths.values() for path in group)
-            if self._shards.get((corpus, shard), (None,))[0] != signature:
-                try:
-                    self._shards[corpus, shard] = signature, self._read(corpus, shard, paths)
-                except (KaikuError, FileNotFoundError) as error:
-                    log(f"{corpus}/{shard} is left as it was shown: {error}")
-                    continue
-                changed.append(self._shards[corpus, shard])
-        return bool(changed) or not hasattr(self, "frame")
+            known = self._shards.get(place)
+            if known and (known[0] == signature or self._is_being_made(place, known[0], signature)):
+                continue
+            changed = True
+            if not paths["segments"][0].exists():
+                del self._shards[place]
+                continue
+            try:
+                self._shards[place] = signature, self._read(*place, paths)
+            except (KaikuError, FileNotFoundError) as error:
+                log(f"{'/'.join(place)} is left as it was shown: {error}")
+        return changed or not hasattr(self, "frame")
+
+    def _is_being_made(self, place: tuple[str, str], before: Signature, now: Signature) -> bool:
+        """Whether a run has taken a file away to make it anew: until it is back, the shard is shown as it was."""
+        taken = any(was != _ABSENT and found == _ABSENT for was, found in zip(before, now))
+        manifest = manifests.audio_path(files.MANIFESTS / place[0], place[1])
+        return taken and manifest.exists() and bool(manifests.read_digests(manifest))
 
     def _read(self, corpus: str, shard: str, paths: dict[str, list[Path]]) -> "pd.DataFrame":
         """A shard's clips; what is not there yet is empty."""
@@ -221,7 +231,7 @@ def _signature(paths: Iterable[Path]) -> Signature:
         try:
             stat = path.stat()
         except FileNotFoundError:
-            return 0, 0
+            return _ABSENT
         return stat.st_mtime_ns, stat.st_ino
 
     return tuple(map(of, paths))

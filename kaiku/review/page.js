@@ -365,8 +365,8 @@ async function undo() {
   if (!clip) { state.undo.push(last); return; }
   refreshCounts();
   const place = [...state.lines].find(([, line]) => line.corpus === last.corpus && line.clip === last.clip);
-  if (place) { await open(place[0], false); } else show(clip);
-  toast("Undone");
+  if (place) await open(place[0], false); // in a list made anew it may not be
+  toast(place ? "Undone" : `Undone: ${last.clip}`);
 }
 
 function startEditing() {

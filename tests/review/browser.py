@@ -35,13 +35,20 @@ class Browser:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.driver = subprocess.Popen([DRIVER, f"--port={self.port}"], stdout=subprocess.DEVNULL)
+        try:
+            self._begin(folder, dark)
+        except BaseException:
+            self.driver.kill()
+            raise
+
+    def _begin(self, folder: Path, dark: bool) -> None:
+        self.session = ""
         self._wait_for_driver()
         arguments = [*ARGUMENTS, f"--user-data-dir={folder / 'profile'}"]
         if dark:
             arguments.append("--blink-settings=preferredColorScheme=0")
         options = {"binary": CHROMIUM, "args": arguments, "prefs": {"download.default_directory": str(folder)}}
         wanted = {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}
-        self.session = ""
         made = self._ask("POST", "/session", {"capabilities": wanted})
         self.session = f"/session/{made['sessionId']}"
 

@@ -155,6 +155,23 @@ def test_what_is_decided_while_a_selection_is_made_is_in_it(client, monkeypatch)
     assert review_world.selection().loc["c1-te", "reason"] == "review_rejected"
 
 
+def test_a_run_that_makes_files_anew_takes_no_clip_from_the_page(client):
+    paths = [Path(f"data/{kind}/{CORPUS}/{SHARD}.parquet") for kind in ("segments", f"selection/{DATASET}")]
+    kept = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.unlink()
+    found = client.json("/api/overview")
+    assert (found["clips"], found["kept"], found["dropped"]) == (6, 4, 2)
+    assert client.decide("c0-fi", "reject")[0] == 200
+    for path, content in zip(paths, kept):
+        path.write_bytes(content)
+    assert client.json("/api/overview")["decided"] == {"reject": 1}
+    for path in Path("raw").glob("c[0-4]*"):
+        path.unlink()
+    review_world.run(review_world.settings())
+    assert client.json("/api/overview")["clips"] == 1 and client.listed(anew=1) == ["c5-none"]
+
+
 def test_two_tabs_lose_nothing_of_each_other(client):
     def tab(verdict):
         for clip in review_world.TEXTS:

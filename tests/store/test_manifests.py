@@ -30,6 +30,7 @@ def test_any_text_comes_back_in_any_field(tmp_path, text):
     assert manifests.write_audio(tmp_path / "a", found) and manifests.write_text(tmp_path / "t", texts)
     assert manifests.read_audio(tmp_path / "a") == found
     assert manifests.read_text(tmp_path / "t") == texts
+    assert manifests.read_digests(tmp_path / "a") == {row.recording: row.digest for row in found}
     for name in "at":
         assert (tmp_path / name).read_bytes().count(b"\n") == 4
         assert {line.count(b"\t") for line in (tmp_path / name).read_bytes().splitlines() if line} in ({6}, {3})
