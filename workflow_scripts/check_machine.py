@@ -13,7 +13,6 @@ from pathlib import Path
 
 from kaiku.errors import KaikuError
 from kaiku.machine import Finding, access, files, hardware, sizes, software, worst
-from kaiku.newcomer import base
 
 KAIKU = Path(__file__).resolve().parents[1]
 MARKS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
@@ -28,6 +27,8 @@ def findings(workspace: Path, model: Path | None, *, offline: bool) -> Iterator[
     cards, why_none = hardware.cards()
     yield from hardware.gpus(cards, why_none)
     if model is not None:
+        from kaiku.newcomer import base  # here, so that all else is told where a package is missing
+
         found = base.recognise(model)
         yield Finding("base", f"{model}: family {found.family}, codec {found.codec}, licence {found.licence}")
     if smallest := min((card.memory for card in cards if card.memory), default=0):

@@ -73,8 +73,10 @@ def processors() -> Finding:
 
 def memory() -> Finding:
     """Memory that jobs can have."""
-    import psutil
-
+    try:
+        import psutil
+    except ImportError:  # told among the packages
+        return Finding("memory", "cannot be told without psutil", "warning", "Run `make setup`.")
     found = psutil.virtual_memory()
     limit = _number(Path("/sys/fs/cgroup/memory.max"))
     total, free = min(found.total, limit or found.total), min(found.available, limit or found.available)

@@ -69,7 +69,14 @@ def recognise(path: Path, licence: str = "") -> Base:
             expected="a whole copy of openaudio-s1-mini",
             remedy="Fetch what is missing, from where the rest came.",
         )
-    return Base(path, _name(path), "fish", "fish", licence or FISH_LICENCE, _geometry(path))
+    geometry, books = _geometry(path), _config(path).get("num_codebooks")
+    if books is not None and books != len(geometry.codebook_sizes):
+        raise KaikuError(
+            f"BASE={path}: the model speaks {books} codebooks, its codec has {len(geometry.codebook_sizes)}",
+            expected="model and codec of one checkpoint; sizes of a codec other than s1-mini's in codec_config.yaml",
+            remedy="Put the codec.pth there that belongs to the model.",
+        )
+    return Base(path, _name(path), "fish", "fish", licence or FISH_LICENCE, geometry)
 
 
 def _geometry(path: Path) -> Geometry:

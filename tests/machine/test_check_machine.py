@@ -2,9 +2,11 @@
 
 import json
 import os
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from kaiku.errors import KaikuError
 from kaiku.machine import Finding, access, files, hardware, sizes, software, worst
 from workflow_scripts import check_machine
 
+REPO = Path(__file__).parents[2]
 TOKEN = "hf_" + "s3cretLetters" * 3
 
 
@@ -183,6 +186,19 @@ def test_disks_and_memory(tmp_path, monkeypatch):
         monkeypatch.setattr("psutil.virtual_memory", lambda figures=figures: figures)
         monkeypatch.setattr(hardware, "_number", lambda path: None)
         assert hardware.memory().status == status
+
+
+def test_what_is_missing_is_told_where_a_package_is_missing(tmp_path):
+    blocked = "import sys; sys.modules |= dict.fromkeys(('psutil', 'pydantic', 'yaml', 'numpy', 'pyarrow'));"
+    code = f"{blocked} from workflow_scripts import check_machine as c; sys.exit(c.main(['--offline', '--json']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+    )
+    assert "cannot be told without psutil" in done.stdout, done.stderr
 
 
 def test_more_threads_than_cores(monkeypatch):

@@ -112,6 +112,14 @@ def test_every_layout_that_finds_texts_is_recognised(tmp_path, new, layout):
     settings.load(config)
 
 
+def test_texts_may_be_called_txt(tmp_path, new):
+    data = wav_lab(tmp_path / "data")
+    for path in data.rglob("*.lab"):
+        path.rename(path.with_suffix(".txt"))
+    status, said, config = new(data)
+    assert status == 0 and "8 with a text" in said and config["corpora"]["aino"]["layout"] == "wav_lab"
+
+
 def test_recordings_without_texts_and_an_unknown_language(tmp_path, new):
     for number in range(3):
         write_wav(tmp_path / "data" / f"{number}.wav")
@@ -144,9 +152,10 @@ def test_rows_without_audio_and_audio_without_rows_are_counted_with_examples(tmp
 )
 def test_any_name_of_a_folder_comes_back_from_the_configuration(tmp_path, new, name):
     data = wav_lab(tmp_path / name, clips=1, speakers=(f"SPK {name}",))
-    status, said, config = new(data)
+    status, said, config = new(data, f"--speaker={name}", licence=f"own {name}")
     assert status == 0, said
-    assert config["corpora"]["aino"]["path"] == str(data)
+    own = config["corpora"]["aino"]
+    assert (own["path"], own["speaker"], own["licence"]) == (str(data), name, f"own {name}")
     settings.load(config)
 
 
@@ -281,6 +290,10 @@ def test_a_base_that_is_none_is_named_for_what_it_is(tmp_path, checkpoint):
         with pytest.raises(Exception, match=f"without {told}"):
             base.recognise(checkpoint)
         (tmp_path / name).rename(checkpoint / name)
+    (checkpoint / "codec_config.yaml").rename(tmp_path / "aside.yaml")
+    with pytest.raises(Exception, match="the model speaks 4 codebooks, its codec has 10"):
+        base.recognise(checkpoint)
+    (tmp_path / "aside.yaml").rename(checkpoint / "codec_config.yaml")
     assert base.recognise(checkpoint).geometry.codebook_sizes == (1088, 64, 64, 64), "as codec_config.yaml says"
 
 
