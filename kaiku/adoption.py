@@ -11,9 +11,13 @@ from typing import Any
 
 from pydantic import Field
 
-from kaiku.strict import Strict
+from kaiku.strict import Strict, speed_only
 
 LIBRARIES = ()  # integers are copied: no version of NumPy does that differently
+LEAST_EQUAL = 0.2
+"""Share of a clip's frames whose first code must be what the codec gives. Another resampler or card changes some codes;
+of another codec or other weights next to none is the same."""
+
 MOST_BYTES = 64 << 20
 """Of a file with tokens: 10 hours of 10 codebooks as int64. What is larger is something else, and is not read."""
 
@@ -32,6 +36,12 @@ class GivenTokens(Strict):
         1,
         ge=0,
         description="frames; how far their number may be from the length of the clip: resamplers differ by a sample",
+    )
+    verify: int = speed_only(
+        0,
+        ge=0,
+        description="clips of each job that are encoded all the same, to see that these are the codec's own tokens: "
+        "the job ends where they are another's. 0 takes your word for it.",
     )
 
 

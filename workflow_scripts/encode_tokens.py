@@ -51,13 +51,16 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
         adopted = [item for item in missing if given.of(item.work)]
-        yield from items.each(lambda row: Outcome([{}], [given.codes(row)]))(adopted)
         rest = [item for item in missing if not given.of(item.work)]
+        sample = [item.work for item in adopted[: given.settings.verify]] if adopted else []
         if args.given:
             given.tell(adopted, rest)
-        if rest:
+        if rest or sample:
             devices.claim(codec_device(own))
             codec = load_codec(own, args.weights)
+            given.verify(sample, lambda row: encode(codec, clips, row).payloads[0])
+        yield from items.each(lambda row: Outcome([{}], [given.codes(row)]))(adopted)
+        if rest:
             yield from items.each(lambda row: encode(codec, clips, row))(rest)
 
     artefact = artefacts.tokens(args.rows, args.codes, identity.codebooks, args.carry, before.of(args.rows))

@@ -88,9 +88,10 @@ def _corpus(wishes: Wishes, found: Survey, base: Base | None) -> str:
     lines += [f"    licence: {_quoted(wishes.licence)} # travels with every model that heard them"]
     if wishes.tokens and base:
         lines += [
-            "    # The .npy beside the recordings are taken, where they fit; take this out to encode them all anew."
+            "    # The .npy beside the recordings are taken where they fit; take this out to encode them all anew.",
+            "    # verify: clips of each job that are encoded all the same, to see that these are the codec's tokens.",
+            f"    tokens: {{codec: {_codec_name(base)}, verify: 1}}",
         ]
-        lines += [f"    tokens: {{codec: {_codec_name(base)}}}"]
     if not found.is_precut:
         lines += ["    segment: {min_s: 1, max_s: 15} # s; where recordings are cut, at their pauses"]
     return "\n".join([*lines, ""])

@@ -5,12 +5,12 @@ is written down with it: where the recording is edited and the tokens are not, t
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kaiku.adoption import MOST_BYTES, Form, Geometry, GivenTokens, codes, form, refusal
+from kaiku.adoption import LEAST_EQUAL, MOST_BYTES, Form, Geometry, GivenTokens, codes, form, refusal
 from kaiku.errors import KaikuError
 from kaiku.layouts import Read, Recording, without_suffix
 from kaiku.progress import log
@@ -123,6 +123,26 @@ class Given:
                 f"{path} changed while the workflow ran", remedy="Run again; the new content is taken then."
             )
         return codes(data)
+
+    def verify(self, clips: Sequence[Mapping[str, Any]], encode: Callable[[Any], bytes]) -> None:
+        """Compare the first tokens of some clips with what the codec gives. KaikuError where they are another's."""
+        import numpy as np
+
+        for clip in clips:
+            ours, theirs = (
+                np.frombuffer(data, "<u2").reshape(-1, len(self.codec.codebook_sizes))[:, 0]
+                for data in (encode(clip), self.codes(clip))
+            )
+            frames = min(len(ours), len(theirs))
+            equal = float((ours[:frames] == theirs[:frames]).mean())
+            where = self.root / self.rows[clip["recording"]].path
+            log(f"{where}: {equal:.1%} of {frames} first codes are what the codec gives")
+            if equal < LEAST_EQUAL:
+                raise KaikuError(
+                    f"{where}: {equal:.1%} of its {frames} first codes are what codec {self.settings.codec} gives",
+                    expected=f"at least {LEAST_EQUAL:.0%}: these tokens are another codec's, or of another recording",
+                    remedy="Name the codec that made them in `tokens.codec`, or take `tokens:` out of the corpus.",
+                )
 
     def tell(self, adopted: Collection["Item"], encoded: Iterable["Item"]) -> None:
         """Say in the log what is adopted, what is encoded, and why each refused file was."""

@@ -94,7 +94,7 @@ def test_a_base_and_tokens_beside_the_audio(tmp_path, new, checkpoint):
     assert status == 0
     assert "4 of 5 fit the base's codec and are adopted" in said
     assert "SPK1/a.npy has 999 frames" in said
-    assert config["corpora"]["aino"]["tokens"] == {"codec": "openaudio"}
+    assert config["corpora"]["aino"]["tokens"] == {"codec": "openaudio", "verify": 1}
     made = settings.load(config)
     assert made.runs["aino-lora"].base == "openaudio-s1-tiny"
     assert made.bases["openaudio-s1-tiny"].licence == "CC-BY-NC-SA-4.0"

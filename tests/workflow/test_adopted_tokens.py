@@ -21,9 +21,13 @@ def codec_of(world):
     return env.load(env.Settings(), world.root / "models/given/env")
 
 
+def recording(world, clip):
+    return next(path for path in world.corpus.glob(f"{clip}.*") if path.suffix in (".wav", ".ogg"))
+
+
 def codes_for(world, clip, codec, seed):
     """Random codes of a clip's length, as fish-speech writes them: int64 [codebooks, frames]."""
-    info = soundfile.info(world.audio(clip))
+    info = soundfile.info(recording(world, clip))
     frames = -(-round(info.frames / info.samplerate * codec.sample_rate) // codec.hop)
     rng = np.random.default_rng(seed)
     return np.stack([rng.integers(0, size, frames) for size in codec.codebook_sizes]).astype(np.int64)
@@ -130,14 +134,14 @@ def test_an_edited_file_of_tokens_concerns_the_encoding_of_its_shard_alone(world
 def test_an_edited_recording_is_encoded_though_its_old_tokens_lie_there(world, made):
     _, given = made
     clip = world.clips()[7]
-    content = world.audio(clip).read_bytes()
-    samples, rate = soundfile.read(world.audio(clip), dtype="int16")
-    soundfile.write(world.audio(clip), samples[::-1], rate)
+    content = recording(world, clip).read_bytes()
+    samples, rate = soundfile.read(recording(world, clip), dtype="int16")
+    soundfile.write(recording(world, clip), samples[::-1], rate)
     world.snakemake(*targets(world))
     codes, _ = tokens(world)
     assert len(codes[clip]) == given[clip].shape[1] and not np.array_equal(codes[clip], given[clip].T)
     assert f"{clip}: not adopted, encoded: {clip}.npy lay beside other audio" in said(world)
-    world.audio(clip).write_bytes(content)
+    recording(world, clip).write_bytes(content)
     world.snakemake(*targets(world))
     assert np.array_equal(tokens(world)[0][clip], given[clip].T)
 
@@ -170,3 +174,23 @@ def test_the_passport_says_what_was_adopted(made):
     found = json.loads(done.stdout)
     assert found["tokens"][0]["adopted_from"].endswith(f"data/raw/voice/{clip}.npy")
     assert not [line for line in found["staleness"] if "tokens" in line["artefact"] and line["stale"]]
+
+
+def test_tokens_of_another_codec_are_found_out_where_one_asks(tmp_path):
+    world = small_world.build(tmp_path / "w", 6, 1)
+    codec = codec_of(world)
+    config = world.config
+    config["corpora"]["voice"]["tokens"] = {"codec": "env", "verify": 2}
+    world.configure(config)
+    for seed, clip in enumerate(world.clips()):
+        np.save(world.corpus / f"{clip}.npy", codes_for(world, clip, codec, seed))
+    done = world.snakemake(*targets(world), check=False)
+    assert done.returncode and "first codes are what codec env gives. Expected: at least 20%" in said(world)
+    for clip in world.clips():
+        samples, _ = soundfile.read(recording(world, clip), dtype="float32")
+        np.save(world.corpus / f"{clip}.npy", codec.encode(samples).T.astype(np.int64))
+    world.snakemake(*targets(world))
+    assert said(world).count("100.0% of ") == 2 and adopted(said(world))[0] == 6
+    config["corpora"]["voice"]["tokens"]["verify"] = 0
+    world.configure(config)
+    assert world.planned(*targets(world)) == {}, "looking more closely changes no token"
