@@ -9,7 +9,6 @@ from kaiku import plugins
 from kaiku.complaints import NAME_PATTERN, complaints
 from kaiku.errors import SettingsError
 from kaiku.export_settings import ExportSettings
-from kaiku.fetch import catalog
 from kaiku.sections import AsrSettings, BaseSettings, CodecSettings, CorpusSettings, PriceSettings, RunSettings
 from kaiku.selection import DatasetSettings
 from kaiku.strict import Strict, speed_only
@@ -167,11 +166,22 @@ def load(config: dict[str, Any]) -> Settings:
     folders = config.get("plugins")
     plugins.use_folders(folders if isinstance(folders, list) else [])
     try:
-        settings = Settings.model_validate(catalog.resolve(config))
+        settings = Settings.model_validate(_with_catalog(config))
     except ValidationError as error:
         raise _refuse(error, Settings) from None
     _check_plugins(settings)
     return settings
+
+
+def _with_catalog(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with what it takes from the catalogue; most take nothing, and do not pay for reading it."""
+    sections = (config.get(section) for section in ("corpora", "bases"))
+    owners = [own for section in sections if isinstance(section, dict) for own in section.values()]
+    if not any(isinstance(own, dict) and own.get("catalog") for own in owners):
+        return config
+    from kaiku.fetch import catalog
+
+    return catalog.resolve(config)
 
 
 def plugin_settings(kind: str, name: str, options: dict[str, Any], where: str) -> Any:

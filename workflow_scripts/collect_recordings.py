@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaiku import collect, fetch, job
+from kaiku import fetch, job
+from kaiku.collect.collection import collect
+from kaiku.collect.table import TABLE, write_table
 from kaiku.errors import KaikuError
 from kaiku.fetch import consent
 from kaiku.progress import tell
@@ -32,10 +34,10 @@ def program(args: argparse.Namespace) -> Counts:
     consent.require(where, own.licence, own.accept_licence, None)
     fetch.say_licence(f"corpus {args.corpus}", own.licence)
     with owning(Path("work/collect") / args.corpus) as owner:
-        rows = collect.collect(f"{where}.collect", own.collect, root, own.language, own.licence)
+        rows = collect(f"{where}.collect", own.collect, root, own.language, own.licence)
         owner.check()
-        table = MANIFESTS / args.corpus / collect.TABLE
-        collect.write_table(table, rows)
+        table = MANIFESTS / args.corpus / TABLE
+        write_table(table, rows)
         states = Counter(row.state for row in rows)
         said = ", ".join(f"{states[state]} {state}" for state in ("collected", "here", "refused", "failed"))
         tell(f"{args.corpus}: {said}; {table} says why")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import kaiku
-from kaiku import collect, fetch, plugins, stages
+from kaiku import fetch, plugins, stages
 from kaiku import settings as configuration
+from kaiku.collect import table
 from kaiku.errors import NO_ROOM, NO_WRITING, KaikuError, of_system
-from kaiku.fetch import catalog, consent, subset
+from kaiku.fetch import consent, subset
 from kaiku.layouts import Recording
 from kaiku.loading import CODEC_FILES, check_files, codec_folder, is_fitted
 from kaiku.planning import foresight
@@ -199,6 +200,8 @@ def _check_obtained(settings: Settings, corpora: list[str]) -> None:
     for name in corpora:
         own = settings.corpora[name]
         if own.catalog and not _was_scanned(name) and is_absent(settings.corpus_root(name)):
+            from kaiku.fetch import catalog
+
             entry = catalog.find("corpora", own.catalog, f"corpora.{name}.catalog").entry
             raise KaikuError(
                 f"corpora.{name}: {settings.corpus_root(name)} is not there, and {entry.title} cannot be fetched",
@@ -255,7 +258,7 @@ def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[st
     )
     for name in scanned:
         own = settings.corpora[name].collect
-        count = collect.waiting(own, MANIFESTS / name / collect.TABLE) if own else 0
+        count = table.waiting(Path(own.sources), MANIFESTS / name / table.TABLE) if own else 0
         if count:
             print(f"  {name}: {count} of {own.sources} not here yet: `make collect CORPUS={name}`", file=sys.stderr)
     for error in _refusals(settings, unfetched):

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from kaiku import collect
-from kaiku.collect import CollectSettings, sources, web
+from kaiku.collect import collection, sources, table, web
+from kaiku.collect.settings import CollectSettings
 from kaiku.errors import KaikuError, SettingsError
 from kaiku.store import scan
 from workflow_scripts import collect_recordings
@@ -55,7 +55,7 @@ def gather(server, entries, licence="own", language="fi", **own):
         entry["url"] = entry["url"] if "://" in entry["url"] else server.url + entry["url"]
     Path("sources.yaml").write_text(json.dumps(said))
     own = CollectSettings(**{"sources": "sources.yaml", "rights_confirmed": True, "pause_s": [0, 0], **own})
-    return collect.collect("corpora.x.collect", own, ROOT, language, licence)
+    return collection.collect("corpora.x.collect", own, ROOT, language, licence)
 
 
 def states(rows):
@@ -91,7 +91,7 @@ def test_a_second_call_asks_the_web_for_nothing_and_says_the_same(server, audio)
     again = gather(server, list(audio))
     assert (states(again), server.requests) == (["here"] * 3, [])
     for number, rows in enumerate((first, again)):
-        collect.write_table(Path(f"{number}.tsv"), rows)
+        table.write_table(Path(f"{number}.tsv"), rows)
     assert Path("0.tsv").read_bytes() == Path("1.tsv").read_bytes()
 
 
@@ -382,13 +382,13 @@ def test_the_program_collects_scans_and_writes_the_table(server, audio, capsys):
     assert "computed 1, reused 0, failed 1" in capsys.readouterr().err
     folder = Path("data/manifests/x")
     assert len(list(scan.recordings(folder))) == 1 and scan.read_problems(folder) == []
-    rows = collect.read_table(folder / collect.TABLE)
+    rows = table.read_table(folder / table.TABLE)
     assert [row.state for row in rows] == ["collected", "failed"]
-    assert collect.waiting(CollectSettings(sources="sources.yaml"), folder / collect.TABLE) == 1
+    assert table.waiting(Path("sources.yaml"), folder / table.TABLE) == 1
     listed(server, "/a.ogg", "/b.flac")
     assert collect_recordings.main(["--corpus", "x"]) == 0
     assert len(list(scan.recordings(folder))) == 2
-    assert collect.waiting(CollectSettings(sources="sources.yaml"), folder / collect.TABLE) == 0
+    assert table.waiting(Path("sources.yaml"), folder / table.TABLE) == 0
 
 
 def test_the_program_names_the_corpora_that_are_collected(server, capsys):
@@ -403,7 +403,7 @@ def test_the_program_fails_where_nothing_came_and_says_why(server, capsys):
     assert collect_recordings.main(["--corpus", "x"]) == 1
     said = capsys.readouterr().err
     assert "of 2 items none was collected" in said and "404" in said
-    assert [row.state for row in collect.read_table(Path("data/manifests/x") / collect.TABLE)] == ["failed"] * 2
+    assert [row.state for row in table.read_table(Path("data/manifests/x") / table.TABLE)] == ["failed"] * 2
 
 
 def test_a_killed_process_leaves_no_orphan_and_the_next_call_goes_on(server, audio):
@@ -425,12 +425,12 @@ def test_a_killed_process_leaves_no_orphan_and_the_next_call_goes_on(server, aud
         process.wait()
     hidden = [path.name for path in ROOT.glob(".*")]
     assert hidden and len([name for name in folders() if not name.startswith(".")]) == 1
-    assert not (Path("data/manifests/x") / collect.TABLE).exists()
+    assert not (Path("data/manifests/x") / table.TABLE).exists()
     server.released.set()
     assert collect_recordings.main(["--corpus", "x"]) == 0
     assert [p.name for p in ROOT.glob(".*")] == [] and len(folders()) == 3
     assert len(list(scan.recordings(Path("data/manifests/x")))) == 3
-    assert [row.state for row in collect.read_table(Path("data/manifests/x") / collect.TABLE)] == ["collected"] * 3
+    assert [row.state for row in table.read_table(Path("data/manifests/x") / table.TABLE)] == ["collected"] * 3
 
 
 def piece(number):

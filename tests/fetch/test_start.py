@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kaiku import collect
+from kaiku.collect import table
 from kaiku.workspace.start import start
 
 NC = "CC-BY-NC-4.0"
@@ -52,6 +52,6 @@ def test_a_list_that_grew_is_told(capsys):
     assert "make collect" not in said(config, capsys)  # no list, no word; collecting says what is wrong with it
     Path("sources.yaml").write_text("[https://x.org/1, https://x.org/2]")
     assert "x: 2 of sources.yaml not here yet: `make collect CORPUS=x`" in said(config, capsys)
-    rows = [collect.Row("https://x.org/1", "https://x.org/1", "one"), collect.Row("https://x.org/2", "", "", "refused")]
-    collect.write_table(Path("data/manifests/x") / collect.TABLE, rows)
+    rows = [table.Row("https://x.org/1", "https://x.org/1", "one"), table.Row("https://x.org/2", "", "", "refused")]
+    table.write_table(Path("data/manifests/x") / table.TABLE, rows)
     assert "x: 1 of sources.yaml not here yet" in said(config, capsys)
