@@ -24,12 +24,14 @@ from kaiku.collect.settings import CollectSettings
 from kaiku.collect.sources import Wanted
 from kaiku.collect.table import Row
 from kaiku.errors import KaikuError
+from kaiku.fetch.room import NoRoom, check_room
 from kaiku.progress import log, tell, track
 from kaiku.store import atomic
 
 LOOKING = ".looking-"
 """Beginning of the name of a folder that is there while a source is looked up."""
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
+MEND_DISK = "Free some space or mend its permissions, and run again; what was collected stays."
 _HALF_DONE = re.compile(r"\..+\.\d+\.(part|old)")
 
 
@@ -84,6 +86,8 @@ class _Collection:
             try:
                 for number, found in enumerate(web.items(looker, wanted.url, self.own.most_items)):
                     yield self._guarded(wanted, found, number, looker)
+            except NoRoom:
+                raise
             except Exception as error:  # the site's fault, or that of what reads it: the other sources go on
                 yield Row(wanted.url, wanted.url, "", "failed", _reason(error))
 
@@ -92,9 +96,11 @@ class _Collection:
         url = web.address(found) or wanted.url
         try:
             return self._item(wanted, found, url, number, looker)
+        except NoRoom:
+            raise
         except OSError as error:
             if error.errno in DISK:
-                raise
+                raise NoRoom(f"{self.root}: cannot be written ({error.strerror})", remedy=MEND_DISK) from error
             return Row(wanted.url, url, "", "failed", _reason(error))
         except Exception as error:
             return Row(wanted.url, url, "", "refused" if isinstance(error, Refused) else "failed", _reason(error))
@@ -113,6 +119,7 @@ class _Collection:
         name = wanted.id or name_of(info, url)
         if (self.root / name).exists():
             raise Refused(f"{self.root / name} is there already and holds something else; give it an `id` of its own")
+        check_room(self.root, int(info.get("filesize") or info.get("filesize_approx") or 0))
         collect_item(info, name, self.root, wanted=wanted, taken_by=taken_by, own=self.own, language=self.language)
         record = self._add(self.root / name / f"{name}.info.json")
         return replace(_known(wanted, record), state="collected")

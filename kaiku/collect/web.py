@@ -11,6 +11,7 @@ from typing import Any
 
 from kaiku.collect.settings import CollectSettings
 from kaiku.errors import KaikuError
+from kaiku.fetch.room import NoRoom
 from kaiku.progress import LINE_EVERY_S, log, tell
 
 COOKIES = "KAIKU_COOKIES"
@@ -186,4 +187,7 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except YoutubeDLError as error:
-        raise Unreachable(plain(error)) from error
+        said = plain(error)
+        if "unable to write data" in said:  # what yt-dlp says of a disk that is full
+            raise NoRoom(said, remedy="Free some space and run again; what was collected stays.") from error
+        raise Unreachable(said) from error

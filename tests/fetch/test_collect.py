@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import soundfile
 from kaiku.collect import collection, sources, table, web
 from kaiku.collect.settings import CollectSettings
 from kaiku.errors import KaikuError, SettingsError
+from kaiku.fetch.room import NoRoom
 from kaiku.store import scan
 from workflow_scripts import collect_recordings
 
@@ -280,6 +282,27 @@ def test_captions_that_are_none_are_left_and_the_item_is_taken(server, audio, si
     server.files["/captions.vtt"] = text
     rows = gather(server, [{"url": site("talk", license=CC, subtitles={"fi": offered})}], allow_licences=[CC])
     assert states(rows) == ["collected"] and not list(ROOT.rglob("*.vtt"))
+
+
+def test_a_full_disk_ends_the_call_and_what_came_stays(server, audio):
+    """A file that may not grow further stands for a disk that is full: the same OSError, at the same call."""
+    server.files["/long.wav"], server.types["/long.wav"] = sound(20, 4, "WAV"), "audio/wav"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        with pytest.raises(NoRoom, match="unable to write data"):
+            gather(server, ["/a.ogg", "/long.wav", "/c.wav"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(folders()) == 1
+    assert states(gather(server, ["/a.ogg", "/long.wav", "/c.wav"])) == ["here", "collected", "collected"]
+
+
+def test_an_item_larger_than_the_disk_is_not_begun(server, audio, site):
+    page = site("huge", license=CC, filesize=10**18)
+    with pytest.raises(NoRoom, match=r"1000000000\.0 GB are to come"):
+        gather(server, [{"url": page}], allow_licences=[CC])
+    assert folders() == []
 
 
 def test_the_same_item_by_two_addresses_is_taken_once(server, audio, site):
