@@ -7,7 +7,7 @@ from typing import Any
 from kaiku.collect.settings import CollectSettings
 from kaiku.collect.sources import Wanted
 from kaiku.errors import KaikuError
-from kaiku.report.licence import allows_commercial_use
+from kaiku.fetch.consent import UNKNOWN, conditions
 
 CLOSED = ("private", "premium_only", "subscriber_only", "needs_auth")
 """What sites call items that are not for everyone (yt-dlp's `availability`)."""
@@ -44,9 +44,10 @@ def ground(info: Mapping[str, Any], wanted: Wanted, own: CollectSettings, corpus
         raise Refused(f"its licence is {stated!r}, which is not in allow_licences")
     else:
         found = Ground(stated, "licence in allow_licences")
-    if allows_commercial_use(licence) is False and allows_commercial_use(corpus_licence) is not False:
+    more = [asked for asked in conditions(licence) if asked != UNKNOWN and asked not in conditions(corpus_licence)]
+    if licence and more:
         raise Refused(
-            f"its licence {licence!r} forbids commercial use, and that of the corpus, {corpus_licence!r}, does not"
+            f"its licence {licence!r} asks for what that of the corpus, {corpus_licence!r}, does not: {'; '.join(more)}"
         )
     _check_open(info, wanted, own)
     return found

@@ -29,6 +29,9 @@ configuration. It travels with every model that heard the corpus or began with t
 the licence's name allows it; whose voice it is, and what they agreed to, is a question of its own. This page is no
 legal advice.
 
+**Yours.** What is in no catalogue is given by `source:` and `licence:`. An entry is a block of `config/catalog/*.yaml`;
+the tests ask that its layout exists, its licence says what `commercial` says, and no digest stands twice.
+
 **Fetching.** A download goes on where it broke off, also after its process died; waits as long as a server asks, and
 goes on at a mirror where one is known. Its digest is compared before it is unpacked; where it is another, nothing of it
 is kept. An archive that would write outside its folder, or unpacks to two hundred times its size, is refused. The

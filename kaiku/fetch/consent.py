@@ -12,6 +12,7 @@ from kaiku.errors import KaikuError
 from kaiku.fetch.source import Source
 from kaiku.report.licence import allows_commercial_use
 
+UNKNOWN = "its name does not tell what it allows, so it has to be read"
 SHARE_ALIKE = re.compile(r"\bsa\b|share-?alike|\b[al]?gpl", re.IGNORECASE)
 NO_DERIVATIVES = re.compile(r"\bnd\b|no-?deriv", re.IGNORECASE)
 
@@ -31,7 +32,7 @@ def conditions(licence: str) -> list[str]:
     if NO_DERIVATIVES.search(licence):
         found.append("nothing made from it may be passed on")
     if allows_commercial_use(licence) is None:
-        found.append("its name does not tell what it allows, so it has to be read")
+        found.append(UNKNOWN)
     return found
 
 
