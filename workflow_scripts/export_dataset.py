@@ -19,13 +19,13 @@ def program(args: argparse.Namespace) -> Counts:
     """Write one export."""
     settings = job.read_settings(args.settings)
     exporting = Exporting(settings, args.export, args.selection)
-    return result(settings, args).make(lambda outputs: exporting.write(outputs["folder"]))
+    return result(settings, args, exporting).make(lambda outputs: exporting.write(outputs["folder"]))
 
 
-def result(settings: Settings, args: argparse.Namespace) -> whole.Result:
+def result(settings: Settings, args: argparse.Namespace, exporting: Exporting | None = None) -> whole.Result:
     """What is to be made, and its key."""
-    content = Exporting(settings, args.export, args.selection).content()
-    key = stages.export(settings, args.export, {"clips": content}).item()
+    exporting = exporting or Exporting(settings, args.export, args.selection)
+    key = stages.export(settings, args.export, {"clips": exporting.content()}).item()
     return whole.Result(args.carry, key, {"folder": args.out}, keep=1)  # it is as large as the audio itself
 
 

@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 
 from kaiku import job
+from kaiku.errors import KaikuError
 from kaiku.housekeeping import quiet, resharding
 from kaiku.progress import log
 from kaiku.store.items import Counts
@@ -15,7 +16,12 @@ from kaiku.store.items import Counts
 def program(args: argparse.Namespace) -> Counts:
     """Reshard one corpus."""
     quiet.take_workspace()
-    done = resharding.reshard(args.corpus, args.shards)
+    settings = job.read_settings(args.settings)
+    if settings.origin(args.corpus) != args.corpus:
+        origin = settings.origin(args.corpus)
+        raise KaikuError(f"{args.corpus} is derived from {origin} and has its shards", remedy=f"Use CORPUS={origin}.")
+    derived = [name for name in settings.derived_corpora() if settings.origin(name) == args.corpus]
+    done = resharding.reshard(args.corpus, args.shards, derived)
     for stage, count in done.items.items():
         log(f"{stage}: {count} items went along")
     if done.before == done.after:

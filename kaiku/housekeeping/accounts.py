@@ -23,6 +23,7 @@ KINDS = {
     "merged models": r"models/[^/]+/merged/",
     "checkpoints": r"models/[^/]+/checkpoints/",
     "results": r"results/",
+    "exports": r"dist/exports/",
     "packages": r"dist/",
     "training states": r"work/runs/",
     "attics": r"work/carry/.*/attic$",

@@ -10,8 +10,9 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from kaiku.errors import CorruptFile, KaikuError
@@ -28,6 +29,7 @@ from kaiku.workspace.start import RESHARDING as STAGING
 
 MOST_SHARDS = 4096
 _CLIP = re.compile(r"@\d{8,}-\d{8,}$")
+_DERIVED = re.compile(r"~[a-z0-9-]+$")
 
 
 @dataclass(frozen=True)
@@ -53,24 +55,27 @@ class _Stage:
         return self.open(rows_path, rows_path.with_suffix(self.suffix), self.carry / shard_name(number), self.outputs)
 
 
-def reshard(corpus: str, shards: int) -> Resharded:
-    """Spread a corpus of the current folder over another number of shards; the workspace must be quiet."""
+def reshard(corpus: str, shards: int, derived: Sequence[str] = ()) -> Resharded:
+    """Spread a corpus of the current folder over another number of shards; the workspace must be quiet.
+
+    derived: corpora that are made of it, which have its shards.
+    """
     if not 1 <= shards <= MOST_SHARDS:
         raise KaikuError(f"{shards} shards", expected=f"1 to {MOST_SHARDS}")
     staging = STAGING / corpus
     begun = json.loads((staging / _READY).read_text()) if (staging / _READY).exists() else None
-    done = Resharded(**begun) if begun else _build(corpus, shards, staging)
+    done = Resharded(**begun) if begun else _build(corpus, shards, staging, derived)
     if done.after != shards:
         raise KaikuError(
             f"{corpus} was being spread over {done.after} shards when that was interrupted",
             remedy=f"Call it with SHARDS={done.after} first, to finish that.",
         )
     if done.before != done.after:
-        _put_in_place(corpus, done)
+        _put_in_place(corpus, done, derived)
     return done
 
 
-def _build(corpus: str, shards: int, staging: Path) -> Resharded:
+def _build(corpus: str, shards: int, staging: Path, derived: Sequence[str]) -> Resharded:
     before = scan.pinned_shards(MANIFESTS / corpus)
     if before is None:
         raise KaikuError(f"{MANIFESTS / corpus}: this corpus was never scanned", remedy="Run `snakemake -n` first.")
@@ -81,16 +86,16 @@ def _build(corpus: str, shards: int, staging: Path) -> Resharded:
     names = frozenset(scan.recordings(MANIFESTS / corpus))
     moved = {
         stage.carry.as_posix(): _spread(stage, before, shards, names, staging / stage.carry)
-        for stage in _stages(corpus)
+        for stage in chain(_stages(corpus), *(_stages(name, "augment") for name in derived))
     }
     done = Resharded(before, shards, moved)
     atomic.write_json(staging / _READY, {"before": before, "after": shards, "items": moved})
     return done
 
 
-def _stages(corpus: str) -> Iterator[_Stage]:
-    """Every item stage that has anything of a corpus."""
-    yield from _found("segment", "segments", corpus, ".tar", artefacts.segments)
+def _stages(corpus: str, cutting: str = "segment") -> Iterator[_Stage]:
+    """Every item stage that has anything of a corpus. cutting: what its clips come from."""
+    yield from _found(cutting, "segments", corpus, ".tar", artefacts.segments)
     yield from _found("measure", "measures", corpus, "", _without_data(artefacts.measures))
     yield from _found("measure_texts/*", "text_measures/*", corpus, "", _without_data(artefacts.measures))
     yield from _found("describe", "descriptions", corpus, "", _without_data(artefacts.descriptions))
@@ -180,7 +185,8 @@ class _Owners:
         return self._tables[source]
 
     def _shard(self, clip: str) -> int:
-        recording = clip if clip in self.recordings else _CLIP.sub("", clip)
+        recording = clip if clip in self.recordings else _DERIVED.sub("", clip)
+        recording = recording if recording in self.recordings else _CLIP.sub("", recording)
         return int(shard_of(recording, self.count))
 
 
@@ -194,12 +200,12 @@ def _is_whole(key: str, stored: Stored) -> bool:
     return True
 
 
-def _put_in_place(corpus: str, done: Resharded) -> None:
+def _put_in_place(corpus: str, done: Resharded, derived: Sequence[str]) -> None:
     """Everything that was built takes the place of what was there; a second call finishes what a first one left."""
-    staging = STAGING / corpus
+    staging, concerned = STAGING / corpus, (corpus, *derived)
     for root in (Path(), Path("work/before")):
         for output in [path for kind in _OUTPUTS for path in (root / "data" / kind).rglob("*")]:
-            if _is_output(output.relative_to(root).as_posix(), corpus):
+            if any(_is_output(output.relative_to(root).as_posix(), name) for name in concerned):
                 output.unlink()
     shutil.rmtree(staging / "old", ignore_errors=True)
     for number, carry in enumerate(map(Path, done.items)):
@@ -210,8 +216,9 @@ def _put_in_place(corpus: str, done: Resharded) -> None:
             atomic.make_folder(carry.parent)
             os.rename(staging / carry, carry)
             atomic.fsync(carry.parent)
-    _forget_shards_beyond(corpus, done.after)
-    provenance.forget_outputs(lambda output: _is_output(output, corpus))
+    for name in concerned:
+        _forget_shards_beyond(name, done.after, derived)
+    provenance.forget_outputs(lambda output: any(_is_output(output, name) for name in concerned))
     _pin(corpus, done.after, staging / "manifests")
     shutil.rmtree(staging)
 
@@ -230,9 +237,10 @@ def _is_output(path: str, corpus: str) -> bool:
     return re.fullmatch(rf"data/({by_shard}/{name}/\d+\.\w+|{packs}/{name}-\d+\.protos)", path) is not None
 
 
-def _forget_shards_beyond(corpus: str, shards: int) -> None:
+def _forget_shards_beyond(corpus: str, shards: int, derived: Sequence[str] = ()) -> None:
     """Remove kept packs and logs of shards that are no more: reports count what the logs say."""
-    others = [path.name for path in MANIFESTS.iterdir() if path.name.endswith(f"-{corpus}")]
+    known = [*(path.name for path in MANIFESTS.iterdir()), *derived]
+    others = [name for name in known if name.endswith(f"-{corpus}")]
     for path in [*Path("work/carry/pack").glob(f"*/*/{corpus}-*"), *Path("logs").glob(f"*/*{corpus}-*")]:
         found = re.fullmatch(r"(?P<names>.+)-(?P<shard>\d+)(\..+)?", path.name)
         if not found or int(found["shard"]) < shards:
