@@ -10,7 +10,6 @@ rule augment_segments:
     input:
         segments=lambda w: f"data/segments/{SETTINGS.origin(w.corpus)}/{w.shard}.parquet",
         audio=lambda w: f"data/segments/{SETTINGS.origin(w.corpus)}/{w.shard}.tar",
-        noise=lambda w: noise_of(w.corpus),
     output:
         rows="data/segments/{corpus}/{shard}.parquet",
         audio="data/segments/{corpus}/{shard}.tar",
@@ -26,6 +25,7 @@ rule augment_segments:
         mem_mb=1000,
     params:
         key=lambda w: key("augment", w.corpus),
+        noise=lambda w: noise_told(w.corpus),
     shell:
         program(
             "augment_segments",

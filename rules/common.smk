@@ -6,11 +6,20 @@ from functools import cache
 from pathlib import Path
 
 from kaiku import plugins, stages
-from kaiku.augmentation.noises import noise_files
-from kaiku.loading import CODEC_FILES, DECODER_FILE, asr_device, base_folder, check_device, codec_device, codec_folder
+from kaiku.loading import (
+    CODEC_FILES,
+    DECODER_FILE,
+    asr_device,
+    base_folder,
+    check_device,
+    codec_device,
+    codec_folder,
+    noise_digests,
+)
 from kaiku.planning import keytext
 from kaiku.review.files import path_of as review_path
 from kaiku.selection import FEW_RECORDINGS
+from kaiku.store import digest
 from kaiku.workspace.start import start
 
 WORKSPACE = start(config, main_process=workflow.is_main_process)
@@ -123,10 +132,14 @@ def followed_by(dataset, corpus, shard):
     return f"data/selection/{dataset}/{origin}/{shard}.parquet" if origin != corpus else []
 
 
-def noise_of(corpus):
-    """The noise recordings that a derived corpus draws from."""
+@cache
+def noise_told(corpus):
+    """A digest of the noise recordings that a derived corpus draws from; empty where it draws none.
+
+    Not their paths as inputs: there may be thousands, and only what they hold matters.
+    """
     noise = SETTINGS.corpora[corpus].derived.noise
-    return [str(path) for path in noise_files(Path(noise.folder).expanduser())] if noise and noise.folder else []
+    return digest.of_value(sorted(noise_digests(Path(noise.folder).expanduser()))) if noise and noise.folder else ""
 
 
 def all_selections():

@@ -40,4 +40,4 @@ class Names:
 
 
 def _percent(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in character.encode())
+    return "".join(f"%{byte:02X}" for byte in character.encode(errors="surrogatepass"))

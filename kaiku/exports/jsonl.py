@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kaiku.exports import About, ExportClip
 from kaiku.exports._audio import flac_bytes, write_wav
@@ -26,6 +26,13 @@ class Settings(Strict):
     audio: Literal["wav", "flac"] = Field("wav", description="Form of the audio files, both 16 bit.")
     audio_field: str = Field("audio", description="What the path is called; NeMo: `audio_filepath`.")
     language_field: str = Field("language", description="What the language is called; NeMo: `lang`.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Settings":
+        names = [self.audio_field, self.language_field, "text", "speaker", "duration", "licence", "split", "corpus"]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two fields would be called {', '.join(sorted(twice))}: give one of them another name")
+        return self
 
 
 def write(clips: Iterator[ExportClip], about: About, folder: Path, settings: Settings) -> None:

@@ -12,7 +12,7 @@ _PLAIN = {
     "no_text": "it has no text",
     "failed:measure": "a check broke on it",
     "consent_withdrawn": "its speaker took the consent back",
-    "source_not_train": "what it was made from is not trained on",
+    "source_not_train": "the clip it was made from is not among those that are trained on",
     "subset": "it is not in the part of the dataset that is taken",
     "review_rejected": "somebody listened and rejected it",
     "split_gap": "it lies between two splits of one recording, so that none hears the other",

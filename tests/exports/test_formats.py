@@ -252,3 +252,65 @@ def test_a_dataset_without_text_is_no_ljspeech(world):
     world.config["exports"] = {"out": {"dataset": "all", "format": "ljspeech"}}
     with pytest.raises(SettingsError, match="ljspeech needs a text for each clip"):
         assert world.settings
+
+
+def corrected(clip, text):
+    """Another final text of a clip, as a review leaves it in the selection."""
+    path = Path("data/selection/all/aino/000.parquet")
+    frame = tables.selection(path)
+    frame.loc[frame["clip"] == clip, "text"] = text
+    tables.write_selection(path, frame)
+
+
+def test_a_corrected_text_is_its_own_raw_form(spoken):
+    corrected("clip-1", "Huomenna on 6. päivä")
+    _, folder = spoken.export("ljspeech")
+    raw, normalised = given("ljspeech", folder, column="text")["clip-1"][0], given("ljspeech", folder)["clip-1"][0]
+    assert raw == "Huomenna on 6. päivä" and normalised.startswith("Huomenna on ") and "6" not in normalised
+
+
+def test_a_text_that_was_emptied_is_told(spoken, capsys):
+    corrected("clip-1", " ")
+    status, folder = spoken.export("ljspeech")
+    assert status == 1 and not folder.exists()
+    assert "clip clip-1 of aino has no text" in capsys.readouterr().err
+    assert spoken.export("jsonl")[0] == 0, "where a text is no condition, it may be empty"
+
+
+def test_clips_derived_from_a_drawn_recording_are_left_out_of_both(tmp_path):
+    from kaiku.exports import About, Corpus, ExportClip, ljspeech
+
+    def clip(number, derived):
+        return ExportClip(
+            name=f"{number}-{derived}",
+            corpus="aino-slow" if derived else "aino",
+            clip=str(number),
+            recording=("aino", str(number)),
+            derived=derived,
+            speaker="aino",
+            language="fi",
+            licence="own",
+            split="train",
+            text="sana",
+            text_raw="sana",
+            text_normalised="sana",
+            read=lambda rate: (np.zeros(100, np.float32), rate),
+            turned_down=lambda name, gain_db: None,
+        )
+
+    clips = [clip(number, derived) for derived in (False, True) for number in range(10)]
+    recordings = {("aino", str(number)): 1.0 for number in range(10)}
+    about = About("out", "all", (Corpus("aino", "fi", "own"),), {"train": 20}, {"train": 20.0}, recordings)
+    ljspeech.write(iter(clips), about, tmp_path, ljspeech.Settings(val=0.3))
+    train, val = ((tmp_path / f"metadata_{split}.csv").read_text() for split in ("train", "val"))
+    held = {line.partition("-")[0] for line in val.splitlines()}
+    assert len(held) == 3 and "True" not in val
+    assert len(train.splitlines()) == 14 and not held & {line.partition("-")[0] for line in train.splitlines()}
+    assert len(list((tmp_path / "wavs").iterdir())) == 17
+
+
+def test_two_fields_of_one_name_are_refused():
+    from kaiku.exports import jsonl
+
+    with pytest.raises(ValueError, match="two fields would be called text"):
+        jsonl.Settings(audio_field="text")

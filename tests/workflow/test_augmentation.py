@@ -2,13 +2,16 @@
 
 from copy import deepcopy
 
+import numpy as np
 import pytest
 import small_world
+import soundfile
 
 from kaiku.store import tables
 
 DERIVED = {"voice-slow": {"derived": {"of": "voice", "speed": 0.9}}}
-DERIVED |= {"voice-noisy": {"derived": {"of": "voice", "noise": {"snr_db": 10}}, "speaker": "kai-noisy"}}
+NOISE = {"snr_db": 10, "folder": "noise"}
+DERIVED |= {"voice-noisy": {"derived": {"of": "voice", "noise": NOISE}, "speaker": "kai-noisy"}}
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +24,16 @@ def world(tmp_path_factory):
     config["datasets"]["spoken"] |= {"corpora": ["voice", *DERIVED], "split": {"val": ["clip-*7"], "test": ["*3"]}}
     config["exports"] = {"fish": {"dataset": "spoken", "format": "fish", "codec": "env"}}
     made.configure(config)
+    for number in range(2):
+        add_noise(made, f"noise-{number}")
     made.snakemake()
     return made
+
+
+def add_noise(world, name):
+    (world.root / "noise").mkdir(exist_ok=True)
+    samples = np.random.default_rng(len(name)).normal(0, 0.1, 8_000)
+    soundfile.write(world.root / f"noise/{name}.wav", samples, 16_000)
 
 
 def decided(world, corpus):
@@ -96,6 +107,32 @@ def test_an_edit_of_a_text_reaches_the_derived_clips(world):
     for corpus in DERIVED:
         frame = decided(world, corpus).set_index("clip")
         assert frame.loc[f"{clip}~{corpus}", "text"] == "kokonaan uusi lause"
+
+
+def test_noise_counts_by_what_it_holds(world):
+    for path in (world.root / "noise").iterdir():
+        path.touch()
+    assert world.planned() == {}
+    (world.root / "noise").rename(world.root / "elsewhere")
+    config = world.config
+    config["corpora"]["voice-noisy"]["derived"]["noise"]["folder"] = "elsewhere"
+    world.configure(config)
+    assert world.planned() == {}, "it was moved"
+    (world.root / "elsewhere").rename(world.root / "noise")
+    config["corpora"]["voice-noisy"]["derived"]["noise"]["folder"] = "nowhere"
+    world.configure(config)
+    done = world.snakemake("--dry-run", check=False)
+    assert done.returncode and "corpora.voice-noisy.derived.noise.folder: nowhere is not there" in done.stderr
+    config["corpora"]["voice-noisy"]["derived"]["noise"]["folder"] = "noise"
+    world.configure(config)
+    add_noise(world, "another one")
+    assert {job for job in world.planned_jobs() if job.startswith("augment")} == {
+        f"augment_segments/voice-noisy-{shard}" for shard in world.shard_names()
+    }
+    world.snakemake()
+    counts = world.counts("augment_segments")
+    noisy = [counts[f"voice-noisy-{shard}"] for shard in world.shard_names()]
+    assert 0 < sum(c["computed"] for c in noisy) < 18 == sum(c["computed"] + c["reused"] for c in noisy)
 
 
 def test_the_plan_and_a_clips_passport_know_derived_clips(world):
