@@ -77,7 +77,13 @@ def told(
     withdrawn = settings.corpora[corpus].consent.withdrawn
     path = manifests.audio_path(MANIFESTS / corpus, shard)
     shards = sum(map(shards_of, own.corpora)) if by_hours else None
-    return shards, *(manifests.speaking(path, withdrawn) if withdrawn else ())
+    return shards, *(_speaking(path, path.stat().st_mtime_ns, withdrawn) if withdrawn and path.exists() else ())
+
+
+@cache
+def _speaking(path: Path, mtime_ns: int, speakers: tuple[str, ...]) -> tuple[str, ...]:
+    """Read once for all datasets, and however often the workflow asks."""
+    return tuple(manifests.speaking(path, speakers))
 
 
 class PresentKeys:
