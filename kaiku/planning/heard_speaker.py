@@ -163,9 +163,8 @@ def page(found: dict[str, Any]) -> str:
         lines.append("  no codec or model here heard them")
     open_to = [row["corpus"] for row in found["corpora"] if not row["withdrawn"]]
     if open_to:
-        lines.append(
-            f"To take them out: corpora.{open_to[0]}.consent: {{withdrawn: [{found['speaker']}]}}, then `make plan`."
-        )
+        consents = " and ".join(f"corpora.{corpus}.consent: {{withdrawn: [{found['speaker']}]}}" for corpus in open_to)
+        lines.append(f"To take them out: {consents}, then `make plan`.")
     elif found["corpora"]:
         lines.append("Their recordings are still there: remove the files, and clips and tokens of them go too.")
     return "\n".join(lines)
