@@ -114,6 +114,9 @@ lock-code: setup ## Write code.lock anew after computing code changed: a new ver
 lock: setup ## Resolve envs/requirements.in to hashed pins (needs uv)
 	uv pip compile --generate-hashes --no-emit-package torch --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --constraint envs/requirements-torch.txt envs/requirements.in --output-file envs/requirements.lock
+	@# What torch's build for CUDA would bring is not of this environment.
+	awk '/^[a-zA-Z]/ {keep = !/^(cuda-|nvidia-|triton==)/} keep' envs/requirements.lock > envs/requirements.lock.new
+	mv envs/requirements.lock.new envs/requirements.lock
 
 disk: ## Say what the workspace takes on the disk, by kind
 	@$(BIN)/python -m workflow_scripts.show_disk
