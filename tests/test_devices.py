@@ -207,4 +207,4 @@ def test_every_rule_that_asks_for_a_gpu_calls_a_program_that_claims_one():
     rules = "".join(path.read_text() for path in sorted((root / "rules").glob("*.smk")))
     asking = [rule.partition(":")[0] for rule in rules.split("\nrule ")[1:] if "        gpu=" in rule]
     claiming = [p.stem for p in (root / "workflow_scripts").glob("*.py") if "devices.claim(" in p.read_text()]
-    assert sorted(asking) == sorted(claiming) and len(asking) == 6
+    assert sorted(asking) == sorted(claiming) and len(asking) == 8

@@ -117,17 +117,22 @@ def _asr(found: Survey) -> str:
 
 def _dataset(wishes: Wishes, found: Survey) -> str:
     several = len(found.speakers) > 1 and not wishes.speaker
+    # Clips that somebody cut and chose are not dropped behind their back.
+    decides, meaning = (
+        ("warn", "counted and shown; what stands under `select:` instead is left out")
+        if found.is_precut
+        else ("select", "what lies outside is left out; under `warn:` instead it is only counted and shown")
+    )
     return f"""\
 datasets:
   {wishes.name}-v1:
     corpora: [{wishes.name}]
     text: normalised # numbers and dates in words; `raw` for the text as it is
     split: {{by: recording, val: 0.05, test: 0.05}}{_split_note(several)}
-    select:
+    {decides}: # {meaning}
       duration_s: [{SHORTEST_S:g}, {LONGEST_S:g}]
-      # Bounds that are better set once the first measures are here (results and `make explain CLIP=` show them):
-      # clipped_share: {{max: 0.001}}
-      # hum_db: {{max: 12}}
+      clipped_share: {{max: 0.001}}
+      hum_db: {{max: 12}}
 """
 
 

@@ -49,7 +49,7 @@ def _recordings(found: Survey) -> Iterator[str]:
     short, long = found.outside(SHORTEST_S, LONGEST_S)
     if found.is_precut and short + long:
         bounds = f"{short:,} are shorter than {SHORTEST_S:g} s and {long:,} longer than {LONGEST_S:g} s"
-        yield f"  {bounds}: select.duration_s leaves them out."
+        yield f"  {bounds}: kept, with a warning (`warn:`)."
     if found.broken:
         yield f"  {found.reckoned(len(found.broken)):,} are no audio that can be read:"
         yield from (f"    {shown(path)}: {shown(why)}" for path, why in list(found.broken.items())[:SHOWN])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kaiku.errors import KaikuError
 from kaiku.planning.verdicts import in_words
 from kaiku.review.index import Index
+from kaiku.text.suspicion import suspicion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,6 @@ ORDERS = {
 }
 SHOWN = ("all", "open", "decided", "keep", "reject", "text", "kept", "dropped")
 KEPT_QUESTIONS = 8
-DOUBTFUL = 0.6
-"""Confidence below which it speaks against a text, where nothing else does."""
 
 
 @dataclass(frozen=True)
@@ -137,15 +136,6 @@ def suspicions(index: Index) -> "pd.DataFrame":
     facts["confidence"] = facts["confidence"].astype(float)
     if "chars_per_s" not in facts:
         facts["chars_per_s"] = pd.Series(letters / frame["duration_s"].clip(lower=0.01)).where(letters > 0)
-    try:
-        from kaiku.text.suspicion import suspicion
-    except ModuleNotFoundError:
-        sure = facts["confidence"]
-        doubt = 1 - sure
-        told = (
-            sure.where(sure < DOUBTFUL).map(lambda value: f"confidence is {value:.2f}", na_action="ignore").fillna("")
-        )
-        return pd.DataFrame({"suspicion": doubt.fillna(0), "reason": told, "evidence": doubt.notna().astype(int)})
     return suspicion(facts)
 
 
@@ -167,7 +157,7 @@ def nearness(index: Index) -> "pd.DataFrame":
             known = np.sort(values[~np.isnan(values)])
             for language in frame["language"][mine].unique():
                 rows = np.flatnonzero(mine & (frame["language"] == language).to_numpy(bool) & ~np.isnan(values))
-                for bound in (b for b in limits(bounds, language) if b is not None):
+                for bound in (b for b in bounds.of_language(language) if b is not None):
                     distance = _between(known, values[rows], bound) / max(1, len(known))
                     closer = ~(distance >= nearest[rows])
                     nearest[rows[closer]] = distance[closer]
@@ -186,13 +176,7 @@ def _between(known: "np.ndarray", values: "np.ndarray", bound: float) -> "np.nda
 
 def bounds_of(index: Index, corpus: str) -> dict[str, Any]:
     """The bounds by which a dataset decides about the clips of a corpus."""
-    own = index.own.of(corpus) if hasattr(index.own, "of") else index.own
-    return own.select
-
-
-def limits(bounds: Any, language: str) -> tuple[float | None, float | None]:
-    """Least and greatest value that is kept of a language's clips."""
-    return bounds.of_language(language) if hasattr(bounds, "of_language") else (bounds.min, bounds.max)
+    return index.own.of(corpus).select
 
 
 def reason_in_words(index: Index, row: dict[str, Any]) -> str:

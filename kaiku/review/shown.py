@@ -6,7 +6,7 @@ from typing import Any
 from kaiku.errors import KaikuError
 from kaiku.review.decisions import KEEP, REJECT, TEXT, Decision
 from kaiku.review.index import DATA, Index
-from kaiku.review.orders import ORDERS, Lists, bounds_of, limits, reason_in_words
+from kaiku.review.orders import ORDERS, Lists, bounds_of, reason_in_words
 from kaiku.review.sound import Sound, peaks
 from kaiku.store import tables
 
@@ -102,7 +102,7 @@ def measures(index: Index, row: dict[str, Any]) -> list[dict[str, Any]]:
     bounds = bounds_of(index, row["corpus"])
     found = []
     for name in ("duration_s", "confidence", *index.measures):
-        low, high = limits(bounds[name], row["language"]) if name in bounds else (None, None)
+        low, high = bounds[name].of_language(row["language"]) if name in bounds else (None, None)
         value = _number(row[name])
         is_bound = low is not None or high is not None
         inside = value is None or ((low is None or value >= low) and (high is None or value <= high))

@@ -13,6 +13,7 @@ import yaml
 
 from kaiku.acceptance import locked
 from kaiku.errors import KaikuError
+from kaiku.settings import DEFAULT_CHECKS
 from kaiku.store import code
 
 REPO = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ class Copy:
 def test_a_neutral_edit_is_accepted_and_a_harmful_one_refused(tmp_path):
     copy = Copy(tmp_path)
     copy.snakemake()
-    assert copy.counts()["computed"] == 15
+    assert copy.counts()["computed"] == 3 * len(DEFAULT_CHECKS)
     first = copy.lock()
 
     copy.edit(LEVEL, *NEUTRAL)

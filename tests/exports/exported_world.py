@@ -55,7 +55,7 @@ class World:
             assert measure_segments.main([*own, f"work/carry/measure/{place}", *clips, *rows]) == 0
             tables = ["--transcripts", f"data/transcripts/given/{place}.parquet", "--measures", rows[1]]
             rows = ["--rows", f"data/selection/all/{place}.parquet", "--recordings", "9"]
-            assert select_segments.main(["--dataset", "all", *clips[:2], *tables, *rows]) == 0
+            assert select_segments.main(["--dataset", "all", *own[:2], *clips[:2], *tables, *rows]) == 0
 
     def export(self, format, name="out", **own):
         """The exit status of an export, and its folder."""

@@ -81,7 +81,7 @@ def run(settings: Settings) -> None:
         (segment_recordings, segments[1], ["--corpus", CORPUS, "--manifest", manifest, *audio, *carry("segment")]),
         (transcribe_segments, transcripts, [*of, *texts, *carry("transcribe/given")]),
         (measure_segments, measures, [*of, *carry("measure")]),
-        (select_segments, selected, ["--dataset", DATASET, *segments, *measured, *reviewed]),
+        (select_segments, selected, ["--dataset", DATASET, "--corpus", CORPUS, *segments, *measured, *reviewed]),
     ):
         assert program.main([*arguments, "--rows", rows_path]) == 0, program.__name__
 
