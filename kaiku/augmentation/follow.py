@@ -32,7 +32,7 @@ def follow(decided: "pd.DataFrame", source: "pd.DataFrame") -> "pd.DataFrame":
     lost = decided["kept"].astype(bool) & ~kept
     frame["kept"] = kept
     frame.loc[lost, "reason"] = NOT_TRAINED
-    frame.loc[~kept, ["split", "text"]] = ""
+    frame.loc[~kept, ["split", "text", "warnings"]] = ""
     frame.loc[kept, "split"] = "train"
     frame.loc[kept, "text"] = origins[kept].map(trained)
     return frame

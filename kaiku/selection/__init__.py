@@ -5,7 +5,7 @@ looks at a shard's other clips.
 """
 
 from kaiku.selection.accounting import account, account_ms, added
-from kaiku.selection.deciding import COLUMNS, decide, follow, warnings_in, widened
+from kaiku.selection.deciding import COLUMNS, decide, warnings_in, widened
 from kaiku.selection.settings import (
     DECIDES,
     FEW_RECORDINGS,
@@ -33,7 +33,6 @@ __all__ = [
     "account_ms",
     "added",
     "decide",
-    "follow",
     "warnings_in",
     "widened",
 ]

@@ -112,26 +112,6 @@ def decide(
     return frame[list(COLUMNS)]
 
 
-def follow(frame: "pd.DataFrame", source: "pd.DataFrame", source_of: Mapping[str, str]) -> "pd.DataFrame":
-    """Decisions about clips that were made from others: kept only where the other is kept to be trained on.
-
-    source: decisions of the same dataset about the clips they were made from. source_of: a clip to the one it was made
-    from. Others are dropped, reason source_not_train; what stays is trained on, so that nothing made from a held-out
-    clip is heard in training, nor anything made held out.
-    """
-    import numpy as np
-
-    trained_on = set(source.loc[source["kept"] & (source["split"] == "train"), "clip"])
-    follows = frame["clip"].map(source_of).isin(trained_on).to_numpy()
-    made = frame.copy()
-    made.loc[frame["kept"] & ~follows, "reason"] = "source_not_train"
-    made["kept"] = frame["kept"] & follows
-    made["split"] = np.where(made["kept"], "train", "")
-    for column in ("warnings", "text"):
-        made[column] = frame[column].where(made["kept"], "")
-    return made
-
-
 def warnings_in(frame: "pd.DataFrame") -> "pd.Series":
     """Codes of all warnings, one row each, with the index of the clip they are about."""
     warned = frame["warnings"][frame["warnings"] != ""]

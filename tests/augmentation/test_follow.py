@@ -24,6 +24,7 @@ def decided(fates, corpus=""):
                 "duration_s": 1.5,
                 "kept": kept,
                 "reason": "" if kept else "hum_db_high",
+                "warnings": "",
                 "split": fate if kept else "",
                 "text": f"text of {clip}" if kept else "",
                 "recording_s": 2.0,

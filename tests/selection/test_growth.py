@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tables_of_clips import decided
 
-from kaiku.selection import FEW_RECORDINGS, SubsetSettings, account, account_ms, added, follow
+from kaiku.selection import FEW_RECORDINGS, SubsetSettings, account, account_ms, added
 
 clips = st.lists(
     st.tuples(st.integers(0, 30), st.integers(0, 4), st.integers(1, 8)),
@@ -129,23 +129,3 @@ def test_withdrawing_moves_nobody_elses_clips():
     before, after = (decided(some, split={"val": 0.3}, withdrawn=who) for who in ([], ["s1"]))
     others = before["speaker"] != "s1"
     pd.testing.assert_frame_equal(before[others], after[others])
-
-
-def test_what_is_made_from_a_clip_follows_it():
-    source = decided([("a", 0, 4), ("b", 0, 1), ("c", 0, 5), ("d", 0, 6)], select={"duration_s": [2, None]})
-    source.loc["d-0", "split"] = "val"
-    made = decided([(f"{name}x", 0, 4) for name in "abcdef"] + [("g", 0, 1)], select={"duration_s": [2, None]})
-    source_of = {f"{name}x-0": f"{name}-0" for name in "abcde"} | {"g-0": "a-0"}
-    made.loc["ax-0", "split"] = "val"  # as its own hash would have it
-    found = follow(made, source, source_of)
-    assert dict(zip(found["clip"], found["reason"])) == {
-        "ax-0": "",
-        "bx-0": "source_not_train",  # dropped itself
-        "cx-0": "",
-        "dx-0": "source_not_train",  # held out
-        "ex-0": "source_not_train",  # not there
-        "fx-0": "source_not_train",  # nobody knows what it is made from
-        "g-0": "duration_s_low",  # its own reason stands
-    }
-    assert set(found.loc[found["kept"], "split"]) == {"train"} and list(found.columns) == list(made.columns)
-    assert set(found.loc[~found["kept"], "text"]) == {""} and made["kept"].sum() == 6, "the frame given stays"
