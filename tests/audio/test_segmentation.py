@@ -63,6 +63,12 @@ def test_speech_without_a_pause_is_cut_where_it_is_quietest(write):
     assert done.left_out_s < 0.2
 
 
+def test_a_recording_that_begins_within_a_word_is_kept_from_its_start(write):
+    samples = recording(4, -1, 2, -1)[16_000 * 3 // 10 :]
+    done = segment(write("a.wav", samples, 16_000), VAD)
+    assert done.clips[0].start == 0
+
+
 def test_no_speech_gives_no_clips(write):
     silence = write("a.wav", recording(-20), 16_000)
     done = segment(silence, VAD)
@@ -165,3 +171,20 @@ def test_quietest_is_the_middle_of_the_least_power():
     assert history.quietest(0, 500) == 30
     assert history.quietest(100, 150) == 125
     assert history.quietest(100, 100) == 100
+
+
+def test_an_edge_is_the_quiet_place_nearest_to_its_margin():
+    speech, breath, pause = (
+        np.full(1000, 0.5, np.float32),
+        np.full(400, 0.05, np.float32),
+        np.full(1000, 1e-4, np.float32),
+    )
+    history = History(1000)
+    history.append(np.concatenate([pause, speech, breath, pause]))
+    assert history.edge((1000, 2000), 2150, 2700) == 2430  # behind the breath
+    assert history.edge((1000, 2000), 2150, 2300) == 2150  # which is all there is within reach
+    assert history.edge((1000, 2000), 850, 500) == 850  # nothing before the speech
+    turned = History(1000)
+    turned.append(np.concatenate([pause, breath, speech, pause]))
+    assert turned.edge((1400, 2400), 1250, 700) == 970
+    assert turned.edge((1400, 2400), 2550, 2900) == 2550
