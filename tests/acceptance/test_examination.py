@@ -20,16 +20,9 @@ def toy():
 
 
 def test_all_keys_of_a_configuration_are_known(toy):
-<<<<<<< HEAD
     keys = stages.of(toy)
     asked_for = {*ITEM_RULES, *TRAINING_RULES} - {"augment_segments", "measure_texts", "describe_clips"}
     assert asked_for <= keys.keys(), "the toy has no derived corpus, and no check of texts or of whole corpora"
-=======
-    assert {*ITEM_RULES, *TRAINING_RULES} - stages.of(toy).keys() == {"describe_clips"}, "nothing there compares clips"
-    comparing = configuration.load({**toy.model_dump(mode="json"), "checks": {**toy.checks, "duplicate": {}}})
-    keys = stages.of(comparing)
-    assert {*ITEM_RULES, *TRAINING_RULES, "compare_clips"} <= keys.keys()
->>>>>>> 2418733 (The examination knows stages that only some configurations have)
     assert all((REPO / f"workflow_scripts/{rule}.py").exists() and of_rule for rule, of_rule in keys.items())
     modules = {module for of_rule in keys.values() for key in of_rule for module in key.modules}
     assert modules <= set(stages.computing_modules())
