@@ -34,8 +34,8 @@ class Key(keys.StageKey):
 
     version: int = 1
 
-    def _value(self):
-        return {**super()._value(), "code": self.version}
+    def _value(self, *more):
+        return {**super()._value(*more), "code": self.version}
 
 
 @dataclass
@@ -47,7 +47,7 @@ class How:
     broken: frozenset[bytes] = frozenset()  # clips that the codec fails on, for a reason outside of any key
 
     def key(self, stage: str) -> Key:
-        return Key(stage, {"value": self.params[stage]}, (), {}, self.versions[stage])
+        return Key(stage, {"value": self.params[stage]}, (), version=self.versions[stage])
 
     def values(self, stage: str) -> tuple[int, int]:
         return self.params[stage], self.versions[stage]
