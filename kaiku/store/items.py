@@ -134,14 +134,21 @@ def run(artefact: Artefact, items: Iterable[Item], compute: Compute, *, label: s
 
 def kept(artefact: Artefact) -> dict[str, Stored]:
     """Every finished item of a shard by key, oldest first, whatever it belongs to now; of several, the newest wins."""
+    return {key: copies[0] for key, copies in _copies(artefact).items()}
+
+
+def _copies(artefact: Artefact) -> dict[str, list[Stored]]:
+    """Every finished item of a shard by key, oldest first: its copies, the newest first.
+
+    A power cut may leave a torn pair of links beside an older copy that is whole.
+    """
     found = [dict(reversed(read_journal(Journal(artefact.carry / "attic")).items()))]
     found += [_read(artefact, *paths) for paths in _tables(artefact)]
     found.append(read_journal(Journal(artefact.carry / "journal")))
-    by_key: dict[str, Stored] = {}
+    by_key: dict[str, list[Stored]] = {}
     for source in found:
         for key, stored in source.items():
-            by_key.pop(key, None)  # so that it counts as young as its newest copy
-            by_key[key] = stored
+            by_key[key] = [stored, *by_key.pop(key, [])]  # as young as its newest copy
     return by_key
 
 
@@ -183,12 +190,11 @@ class _Run:
 
     def finish(self, compute: Compute, label: str, max_failed: float) -> Counts:
         self._sweep()
-        found = kept(self.artefact)
+        found = _copies(self.artefact)
         done: dict[str, Stored] = {}
         missing = []
         for item in self.items:
-            stored = found.get(item.key)
-            if stored is not None and self._intact(item, stored):
+            if stored := self._intact(item, found.get(item.key, [])):
                 done[item.key] = stored
             else:
                 missing.append(item)
@@ -224,17 +230,23 @@ class _Run:
         self.journal.close()
         return broken
 
-    def _intact(self, item: Item, stored: Stored) -> bool:
-        try:
-            for _ in stored.payloads():
-                pass
-        except CorruptFile as error:
-            log(f"made again: {item.id}: {error}")
+    def _intact(self, item: Item, copies: list[Stored]) -> Stored | None:
+        """The newest copy of an item that is whole."""
+        faults = []
+        for stored in copies:
+            try:
+                for _ in stored.payloads():
+                    pass
+            except CorruptFile as error:
+                faults.append(error)
+            else:
+                return stored
+        if faults:
+            log(f"made again: {item.id}: {faults[0]}")
             self.damaged += 1
-            return False
-        return True
+        return None
 
-    def _commit(self, done: dict[str, Stored], kept: dict[str, Stored]) -> None:
+    def _commit(self, done: dict[str, Stored], kept: dict[str, list[Stored]]) -> None:
         """Write a new generation whole, point the outputs at it, then let go of what it replaces."""
         self.owner.check()
         old = _generations(self.artefact)
@@ -260,7 +272,7 @@ class _Run:
             assembly.add(item.id, item.key, done[item.key], item.label)
         assembly.write(folder / ROWS, folder / DATA, self.artefact.container)
 
-    def _keep_unreferenced(self, done: dict[str, Stored], kept: dict[str, Stored]) -> None:
+    def _keep_unreferenced(self, done: dict[str, Stored], kept: dict[str, list[Stored]]) -> None:
         """Rows that nothing refers to now go to the attic, newest first: a change undone costs nothing."""
         already = {record.key for record in self.attic.read()}
         dropped = [key for key in kept if key not in done]
@@ -268,11 +280,13 @@ class _Run:
             return
         room = ATTIC_BYTES
         for key in reversed(dropped):
-            stored = kept[key]
-            try:
-                payloads = list(stored.payloads())
-            except CorruptFile as error:
-                log(f"not kept: {error}")
+            for stored in kept[key]:
+                try:
+                    payloads = list(stored.payloads())
+                    break
+                except CorruptFile as error:
+                    log(f"not kept: {error}")
+            else:
                 continue
             size = sum(len(p) for p in payloads if p is not None) + ROW_BYTES * len(payloads)
             if size <= room:

@@ -73,4 +73,4 @@ def test_the_key_holds_what_is_heard_and_not_where_noise_lies():
 def test_a_dataset_without_derived_corpora_is_keyed_as_before():
     plain = load(lambda c: (c["corpora"].pop("aino-slow"), c["datasets"]["all"].update(corpora=["aino"])))
     assert stages.select(plain, "all", "aino").modules == ("kaiku.selection", "kaiku.review.decisions")
-    assert "kaiku.augmentation.follow" in stages.select(load(), "all").modules
+    assert "kaiku.augmentation.follow" in stages.select(load(), "all", "aino-slow").modules

@@ -38,7 +38,7 @@ def flip(path: Path, at: int, bit: int) -> None:
 
 
 def intact_keys(chain: Chain, place: tuple[str, str], *, with_outputs: bool) -> set[str]:
-    """Keys of a stage and shard whose newest copy is intact; outputs are the oldest, for they are linked aside."""
+    """Keys of a stage and shard of which a copy is intact."""
     stage, shard = place
     carry = chain.carry(stage, shard)
     if stage == "select":
@@ -52,23 +52,12 @@ def intact_keys(chain: Chain, place: tuple[str, str], *, with_outputs: bool) -> 
     if with_outputs:
         outputs = (job.outputs[0], job.outputs[-1])
         tables[:0] = [tuple(artefact.before / path.name for path in outputs), outputs]
-    newest = read_journal(Journal(carry / "attic"))
-    for paths in _different(tables):
-        with suppress(CorruptFile):
-            newest |= read_table(*paths, artefact.schema, artefact.container)
-    newest |= read_journal(Journal(carry / "journal"))
-    return {key for key, entry in newest.items() if _is_intact(entry)}
-
-
-def _different(tables: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
-    """Those that are there; of several links to the same files the last."""
-    found = {}
+    copies = [read_journal(Journal(carry / "attic")), read_journal(Journal(carry / "journal"))]
     for paths in tables:
         if all(path.exists() for path in paths):
-            inodes = tuple(path.stat().st_ino for path in paths)
-            found.pop(inodes, None)
-            found[inodes] = paths
-    return list(found.values())
+            with suppress(CorruptFile):
+                copies.append(read_table(*paths, artefact.schema, artefact.container))
+    return {key for source in copies for key, entry in source.items() if _is_intact(entry)}
 
 
 def _payload_places(path: Path) -> Iterator[int]:
