@@ -69,7 +69,8 @@ def _head(wishes: Wishes, base: Base | None, schema: Path) -> str:
     licences = [(f"corpus {wishes.name}", wishes.licence)]
     licences += [(f"base {base.name}, and every model made from it,", base.licence)] if base else []
     lines = [f"# yaml-language-server: $schema={schema.as_uri()}", f"# The voice {wishes.name}."]
-    lines += ["#", *(f"# {_shown(warning)}" for warning in licence_warnings(licences))]
+    warnings = [f"# {_shown(warning)}" for warning in licence_warnings(licences)]
+    lines += ["#", *warnings] if warnings else []
     lines += ["#", "# Every setting, with its unit and reason: docs/configuration.md beside the Snakefile of Kaiku."]
     return "\n".join([*lines, f"system: {wishes.name}", ""])
 

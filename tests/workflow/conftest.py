@@ -8,7 +8,7 @@ from small_world import REPO, Workspace
 
 
 def reduced(config: dict) -> dict:
-    """The toy's configuration with fewer steps and sentences; its codec whole, or nothing that it speaks is understood."""
+    """The toy's configuration with fewer steps and sentences; its codec whole, or nobody understands what it says."""
     for run, steps in (("toy-base", 240), ("toy", 120)):
         own = config["runs"][run]
         own["train"] |= {"max_steps": steps, "eval_every": 40, "save_every": 40}
