@@ -14,6 +14,16 @@ from kaiku.strict import key_params
 
 READING = ("kaiku.audio.decode", "kaiku.audio.flac", "kaiku.audio.resample")
 """How a clip's samples are read, from the tar or from the raw file."""
+ITEM_RULES = (
+    "segment_recordings",
+    "augment_segments",
+    "transcribe_segments",
+    "measure_segments",
+    "measure_texts",
+    "describe_clips",
+    "encode_tokens",
+)
+"""Rules that compute items, shard by shard."""
 NORMALISING = "kaiku.text.normalise"
 """How a transcript's raw text becomes its normalised one."""
 

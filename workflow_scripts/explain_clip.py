@@ -20,18 +20,9 @@ from kaiku.planning.passport import passport, recording_passport
 from kaiku.planning.passport_page import page
 from kaiku.planning.staleness import staleness
 from kaiku.settings import Settings
+from kaiku.stages import ITEM_RULES
 from kaiku.workspace.plan import recorded
 from workflow_scripts import train_model
-
-ITEM_PROGRAMS = (
-    "segment_recordings",
-    "augment_segments",
-    "transcribe_segments",
-    "measure_segments",
-    "measure_texts",
-    "describe_clips",
-    "encode_tokens",
-)
 
 
 def explain(settings: Settings, wanted: str, corpus: str | None) -> dict:
@@ -40,7 +31,7 @@ def explain(settings: Settings, wanted: str, corpus: str | None) -> dict:
     if not place.clip:
         return recording_passport(settings, place)
     found = passport(settings, place)
-    programs = {rule: importlib.import_module(f"workflow_scripts.{rule}") for rule in ITEM_PROGRAMS}
+    programs = {rule: importlib.import_module(f"workflow_scripts.{rule}") for rule in ITEM_RULES}
     found["models"] = models_that_heard(settings, found.get("packs", ()), lambda run: training_key(settings, run))
     found["staleness"] = staleness(settings, place, programs, recorded)
     return found

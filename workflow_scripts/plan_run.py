@@ -16,16 +16,11 @@ from kaiku.planning import estimate
 from kaiku.planning.page import page
 from kaiku.planning.reasons import reasons
 from kaiku.planning.work import Survey
+from kaiku.stages import ITEM_RULES
 from kaiku.workspace.plan import dry_run
 
 ASKED = (
-    "segment_recordings",
-    "augment_segments",
-    "transcribe_segments",
-    "measure_segments",
-    "measure_texts",
-    "describe_clips",
-    "encode_tokens",
+    *ITEM_RULES,
     "select_segments",
     "report_dataset",
     "pack_protos",

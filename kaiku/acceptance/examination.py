@@ -29,15 +29,6 @@ from kaiku.store.items import Item
 
 T = TypeVar("T")
 
-ITEM_RULES = (
-    "segment_recordings",
-    "augment_segments",
-    "transcribe_segments",
-    "measure_segments",
-    "measure_texts",
-    "describe_clips",
-    "encode_tokens",
-)
 TRAINING_RULES = ("train_codec", "train_model")
 SHOWN = 3
 """Differences told of each stage."""
@@ -56,7 +47,7 @@ class Comparison:
         if self.untried:
             return f"{self.rule}: not compared, {self.untried}"
         if not self.differing:
-            strength = f"; {_strength(self.compared)}" if self.rule in ITEM_RULES else ""
+            strength = f"; {_strength(self.compared)}" if self.rule in stages.ITEM_RULES else ""
             return f"{self.rule}: {self.compared} of {self.compared} equal{strength}"
         found = [difference for of_item in self.differing.values() for difference in of_item]
         by = differences.largest(found)
@@ -118,7 +109,7 @@ class Examination:
         found: dict[str, list[Comparison]] = {module: [] for module in modules}
         for rule in dict.fromkeys(rule for rules in users.values() for rule in rules):
             of_rule = [module for module in modules if rule in users[module]]
-            compare = self._items if rule in ITEM_RULES else self._whole
+            compare = self._items if rule in stages.ITEM_RULES else self._whole
             for module, comparison in zip(of_rule, compare(rule, of_rule), strict=True):
                 found[module].append(comparison)
         harmful = {path for m in modules if any(c.differing for c in found[m]) for path in edits.files_of(m)}

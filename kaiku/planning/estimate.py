@@ -10,7 +10,8 @@ from pathlib import Path
 from kaiku.planning import history
 from kaiku.planning.history import Pace
 from kaiku.planning.stored import published
-from kaiku.planning.work import ITEM_RULES, Work
+from kaiku.planning.work import Work
+from kaiku.stages import ITEM_RULES
 
 OWN_LINE = ("train_model", "train_codec")
 """Rules whose jobs are so dear that each has a line of its own."""

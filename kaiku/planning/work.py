@@ -41,15 +41,6 @@ UNITS = {
     "select_segments": "clips",
     "train_model": "steps",
 }
-ITEM_RULES = (
-    "segment_recordings",
-    "augment_segments",
-    "transcribe_segments",
-    "measure_segments",
-    "measure_texts",
-    "describe_clips",
-    "encode_tokens",
-)
 BY_CHECK = {"measure_segments": "audio", "measure_texts": "text", "describe_clips": "corpus"}
 """Rules whose items are a clip and a check each, and what these checks need."""
 
@@ -104,7 +95,7 @@ class Survey:
             return Work(job, 1)
         known = all(need.stands is not None for need in needs)
         stands = {path: stand for need in needs for path, stand in (need.stands or {}).items()}
-        if job.rule in ITEM_RULES:
+        if job.rule in stages.ITEM_RULES:
             return self._items(job, stands) if known else self._items_estimated(job, needs)
         if job.rule == "select_segments":
             return self._decisions(job, stands) if known else self._decisions_estimated(job, needs)

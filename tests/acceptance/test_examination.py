@@ -8,7 +8,7 @@ import yaml
 from kaiku import settings as configuration
 from kaiku import stages
 from kaiku.acceptance.differences import Difference
-from kaiku.acceptance.examination import ITEM_RULES, TRAINING_RULES, Comparison, Verdict, using
+from kaiku.acceptance.examination import TRAINING_RULES, Comparison, Verdict, using
 
 REPO = Path(__file__).parents[2]
 ITEMS = ["measure_segments", "encode_tokens"]
@@ -21,7 +21,7 @@ def toy():
 
 def test_all_keys_of_a_configuration_are_known(toy):
     keys = stages.of(toy)
-    asked_for = {*ITEM_RULES, *TRAINING_RULES} - {"augment_segments", "measure_texts", "describe_clips"}
+    asked_for = {*stages.ITEM_RULES, *TRAINING_RULES} - {"augment_segments", "measure_texts", "describe_clips"}
     assert asked_for <= keys.keys(), "the toy has no derived corpus, and no check of texts or of whole corpora"
     assert all((REPO / f"workflow_scripts/{rule}.py").exists() and of_rule for rule, of_rule in keys.items())
     modules = {module for of_rule in keys.values() for key in of_rule for module in key.modules}
