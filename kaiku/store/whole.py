@@ -29,7 +29,7 @@ class Result:
     carry: Path
     key: str
     outputs: Mapping[str, Path]
-    keep: int = KEPT
+    keep: int | None = None
 
     def make(self, build: Build) -> Counts:
         """Publish them; see `run`."""
@@ -43,11 +43,11 @@ class Result:
         return found if whole else None
 
 
-def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build, keep: int = KEPT) -> Counts:
+def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build, keep: int | None = None) -> Counts:
     """Publish the stage's files or folders, building them only if no intact result stands under `key`.
 
     outputs: name -> path. build: gets the same names with paths in a work folder and must create every one of them.
-    keep: results kept for the stage, this one among them.
+    keep: results kept for the stage, this one among them; KEPT where it is not said.
     """
     with owning(carry) as owner:
         _remove_unfinished(carry)
@@ -66,7 +66,7 @@ def run(carry: Path, key: str, outputs: Mapping[str, Path], build: Build, keep: 
             atomic.sweep(target)
             _publish(result / "files" / name, target)
         os.utime(result)
-        _forget_oldest(carry, keep)
+        _forget_oldest(carry, KEPT if keep is None else keep)
         return Counts(reused=1) if found else Counts(computed=1)
 
 

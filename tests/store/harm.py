@@ -51,7 +51,8 @@ def intact_keys(chain: Chain, place: tuple[str, str], *, with_outputs: bool) -> 
     tables = [(generation / "rows.parquet", generation / data) for generation in sorted(carry.glob("g*"))]
     if with_outputs:
         outputs = (job.outputs[0], job.outputs[-1])
-        tables[:0] = [tuple(artefact.before / path.name for path in outputs), outputs]
+        # The next start links what stands there over what was linked aside before.
+        tables.append(tuple(path if path.exists() else artefact.before / path.name for path in outputs))
     copies = [read_journal(Journal(carry / "attic")), read_journal(Journal(carry / "journal"))]
     for paths in tables:
         if all(path.exists() for path in paths):
