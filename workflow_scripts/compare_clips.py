@@ -34,7 +34,8 @@ def compared(settings: Settings, check: str, args: argparse.Namespace) -> Iterat
     places = {clip: place for place, clip in enumerate(among.clips)}
     own = descriptions.clips_of(args.of, check)
     wanted = [clip for clip, _ in own if clip in places]
-    measures = dict(zip(wanted, module.compare(among, [places[clip] for clip in wanted], options), strict=True))
+    found = module.compare(among, [places[clip] for clip in wanted], options) if wanted else []
+    measures = dict(zip(wanted, found, strict=True))
     for clip, error in own:
         yield Compared(clip, check, measures.get(clip, dict.fromkeys(module.FIELDS)), error)
 
