@@ -105,6 +105,19 @@ def test_killed_and_resumed_equals_undisturbed(tmp_path, base, reference, exit_c
     assert published(spec) == published(reference)
 
 
+def test_a_mixed_training_is_recorded_and_resumes_equal(tmp_path, base, reference, exit_code_of):
+    mixed = {"mix": {"aino": 2.0, "otso": 0.5}, "corpora": ("aino",) * 5 + ("otso",) * 12}
+    straight = make_spec(tmp_path, base, "straight", **mixed)
+    train(straight)
+    assert json.loads((straight.out / "run.json").read_text())["mix"] == mixed["mix"]
+    assert "mix" not in json.loads((reference.out / "run.json").read_text())
+    assert published(straight) != published(reference)
+    assert exit_code_of(partial(train_and_die, **mixed), tmp_path, base, 26) == -signal.SIGKILL
+    again = make_spec(tmp_path, base, **mixed)
+    assert train(again).resumed_from == 4
+    assert published(again) == published(straight)
+
+
 def test_killed_while_saving_resumes_from_the_checkpoint_before(tmp_path, base, reference, exit_code_of):
     assert exit_code_of(train_and_die_while_saving, tmp_path, base) == -signal.SIGKILL
     spec = make_spec(tmp_path, base)
@@ -214,6 +227,11 @@ def test_an_adapter_that_is_not_neutral_at_first_is_found_out(tmp_path, base, mo
 def test_empty_data_is_refused(tmp_path, base, empty):
     with pytest.raises(KaikuError, match="held out"):
         train(make_spec(tmp_path, base, **{empty: []}))
+
+
+def test_a_mix_of_a_corpus_without_a_clip_is_refused(tmp_path, base):
+    with pytest.raises(KaikuError, match=r"mix\.otso: no training sentence is of that corpus, of 17 in all"):
+        train(make_spec(tmp_path, base, mix={"otso": 2.0}, corpora=("aino",) * 17))
 
 
 def test_targets_that_match_nothing_are_refused(tmp_path, base):
