@@ -1,4 +1,4 @@
-"""Helper modules that several test files share are importable from wherever a run begins; who shares a world stays together."""
+"""Where helpers that test files share are found, and which tests stay together where several processes run them."""
 
 import sys
 from pathlib import Path
