@@ -100,14 +100,15 @@ def _prosodic_spread(wanted: float, spreads_st: Mapping[str, "np.ndarray"]) -> G
                 f"record or choose livelier speech for {least}, or take only clips that have it by "
                 f"select.{SPREAD}: {{min: {wanted:g}}}"
             )
+    passed = found is not None and found >= wanted
     return Gate(
         "prosodic spread",
         found,
         wanted,
         "at least",
         f"semitones, median {SPREAD} of the kept clips of the corpus with least{of}",
-        found is not None and found >= wanted,
-        remedy,
+        passed,
+        "" if passed else remedy,
     )
 
 

@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from disturbed import (
@@ -21,11 +22,13 @@ from safetensors.torch import load_file
 import kaiku.train.lora
 from kaiku.errors import KaikuError
 from kaiku.store.owner import Superseded
+from kaiku.store.protos import Sentence, group_by_speaker, write_protos
 from kaiku.train.curve import read_curve
 from kaiku.train.run import train
 from kaiku.train.settings import LoraSettings
 from kaiku.train.state import clear
 from kaiku.train.stop import stop_request
+from workflow_scripts.train_model import corpora_of
 
 ADAPTER = "adapter_model.safetensors"
 
@@ -227,6 +230,14 @@ def test_an_adapter_that_is_not_neutral_at_first_is_found_out(tmp_path, base, mo
 def test_empty_data_is_refused(tmp_path, base, empty):
     with pytest.raises(KaikuError, match="held out"):
         train(make_spec(tmp_path, base, **{empty: []}))
+
+
+def test_packs_tell_the_corpus_of_each_sentence(tmp_path):
+    paths = [tmp_path / "aino-000.protos", tmp_path / "aino-2-013.protos"]
+    for path, count in zip(paths, (1, 2), strict=True):
+        sentences = [Sentence("kai", "text", np.ones((3, 2), np.uint16))] * count
+        write_protos(path, group_by_speaker(path.stem, sentences))
+    assert corpora_of(paths) == ["aino", "aino-2", "aino-2"]
 
 
 def test_a_mix_of_a_corpus_without_a_clip_is_refused(tmp_path, base):
