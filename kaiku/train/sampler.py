@@ -49,8 +49,8 @@ def epoch_batches(
 
     lengths: positions per clip. heard: clips of the epoch, one as often as it is heard; None: each once. Clips are
     shuffled, sorted by length within buckets of `bucket_batches` batches, and the batches are shuffled. Where a bucket
-    holds a clip k times, each k batches are dealt out together, so that none holds it twice (unless fewer are left). The
-    longest batch opens epoch 0: if memory does not suffice, it shows at once.
+    holds a clip k times, each k batches are dealt out together, so that none holds it twice unless fewer are left.
+    The longest batch opens epoch 0: if memory does not suffice, it shows at once.
     """
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(lengths) if heard is None else heard)
