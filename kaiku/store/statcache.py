@@ -80,7 +80,7 @@ class Digests:
         return self._looked[path]
 
     def look_again(self) -> None:
-        """Take nothing for granted that was seen so far: jobs have run since."""
+        """Take nothing for granted that was seen so far: something has written since."""
         self._looked.clear()
 
     def resign(self, paths: Iterable[str]) -> None:

@@ -78,6 +78,7 @@ class Ledger:
 
         settled: outputs whose inputs do not matter any more (a codec that is fitted as configured).
         """
+        self.digests.look_again()  # the scan has written manifests since what stands here was attested
         judge = _Judge(self, frozenset(settled))
         verdicts = Verdicts()
         paths = sorted(self.local.keys() | self.shared.keys())

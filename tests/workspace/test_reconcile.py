@@ -72,11 +72,12 @@ class Workspace:
     def params(self, path):
         return json.loads(self.record(path).read_text())["params"]
 
-    def start(self):
-        """What a start of the workflow does; (restored, stale, modified)."""
+    def start(self, scan=lambda: None):
+        """What a start of the workflow does; (restored, stale, modified). scan: what it finds out of the recordings."""
         provenance.repair_hidden_failures(self.root)
         ledger = Ledger(self.root)
         ledger.observe()
+        scan()
         found = ledger.reconcile()
         return found.restored, found.stale, found.modified
 
@@ -250,6 +251,13 @@ def test_what_was_killed_before_it_could_attest_is_attested_at_the_next_start(ma
     made.make(*RULES)
     assert made.start() == ([], [], [])
     assert attestation.read(made.root / reconcile.LOCAL)[SEGMENTS][0].digest == digest.of_bytes(b"segment(two)")
+
+
+def test_a_recording_edited_after_a_kill_is_seen_by_the_start_that_attests_what_was_killed(made):
+    made.make(SEGMENTS, key="k2")
+    kept_ns = provenance.time_of(made.root / SEGMENTS)
+    assert SEGMENTS in made.start(scan=lambda: made.write(MANIFEST, "edited"))[1]
+    assert provenance.time_of(made.root / SEGMENTS) == kept_ns < provenance.time_of(made.root / MANIFEST)
 
 
 def test_the_end_of_a_run_attests_what_its_jobs_made(made):
