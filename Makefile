@@ -56,7 +56,7 @@ dry-runs: setup ## Plan every shipped configuration
 	done
 
 pytest: setup ## The tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(CORES)
 
 stop: ## End the run that works here; its jobs save, and the same command goes on later
 	@$(BIN)/python -m workflow_scripts.stop_run

@@ -11,17 +11,15 @@ time of the process counts, not the clock, except where two processes are compar
 
 import argparse
 import io
-import time
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from timing import cpu_s, gain_of_two
 
 from kaiku import plugins
 from kaiku.audio.clips import ClipAudio
@@ -264,8 +262,7 @@ def report_speed(files: list[Path]) -> None:
     print(f"{audio_s / decoded_s:8.0f} and of clips that are decoded already")
     every_s = cpu_s(partial(measure_files, files, (*DEFAULT_CHECKS, *COMPARISONS)))
     print(f"{audio_s / every_s:8.0f} with decoding and what comparisons need")
-    one_s, two_s = (clock_s(files, processes) for processes in (1, 2))
-    print(f"{one_s / two_s:8.2f} times as much in the same time by two processes")
+    print(f"{gain_of_two(measure_files, files):8.2f} times as much in the same time by two processes")
 
 
 def measure_files(files: Sequence[Path], checks: Sequence[str] = DEFAULT_CHECKS) -> None:
@@ -281,26 +278,6 @@ def measure(waves: Iterable[tuple[np.ndarray, int]], checks: Sequence[str] = DEF
                 module.describe(clip)
             else:
                 module.measure(clip, module.Settings())
-
-
-def cpu_s(work: Callable[[], None]) -> float:
-    """CPU seconds of the fastest of three passes."""
-    return min(_passes(work, time.process_time))
-
-
-def _passes(work: Callable[[], None], clock: Callable[[], float]) -> Iterator[float]:
-    for _ in range(3):
-        begun = clock()
-        work()
-        yield clock() - begun
-
-
-def clock_s(files: list[Path], processes: int) -> float:
-    """Seconds by the clock that so many processes take for all files, once they are up."""
-    parts = [files[k::processes] for k in range(processes)]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        list(pool.map(measure_files, [part[:1] for part in parts]))
-        return min(_passes(lambda: list(pool.map(measure_files, parts)), time.monotonic))
 
 
 if __name__ == "__main__":

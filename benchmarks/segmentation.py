@@ -2,17 +2,20 @@
 
     python benchmarks/segmentation.py --corpus FOLDER            hours of audio per core-hour, by stage
     python benchmarks/segmentation.py --corpus FOLDER --memory   peak memory on a recording of three hours
+    python benchmarks/segmentation.py --corpus FOLDER --two      two processes against one, on an idle machine
 
-CPU time of this process counts, not the clock: a busy machine stretches the clock far more.
+CPU time of this process counts, but for --two.
 Each stage is the time of a pass that ends with it, less the pass before.
 """
 
 import argparse
 import resource
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+
+from timing import cpu_s, gain_of_two
 
 from kaiku.audio.decode import SUFFIXES, mono, open_audio, read_mono
 from kaiku.audio.resample import StreamResampler
@@ -25,8 +28,11 @@ SETTINGS = SegmentSettings(mode="vad")
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True, help="folder of recordings, searched at every depth")
-    parser.add_argument("--repeat", type=int, default=3, help="passes over the corpus; the fastest counts")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="passes over the corpus; the fastest counts; with --two, copies of it"
+    )
     parser.add_argument("--memory", action="store_true", help="peak memory on --hours instead of speed")
+    parser.add_argument("--two", action="store_true", help="two processes against one instead of stages")
     parser.add_argument("--hours", type=float, default=3.0, help="length of the recording that --memory builds")
     arguments = parser.parse_args(argv)
     files = sorted(file for file in arguments.corpus.rglob("*") if file.suffix.lower() in SUFFIXES)
@@ -34,13 +40,16 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(f"{arguments.corpus}: no audio files")
     if arguments.memory:
         report_memory(files, arguments.hours)
+    elif arguments.two:
+        gain = gain_of_two(segment_all, files * arguments.repeat)
+        print(f"{gain:8.2f} times as much in the same time by two processes")
     else:
         report_speed(files, arguments.repeat)
 
 
 def report_speed(files: list[Path], repeat: int) -> None:
     seconds, clips = segment_all(files)  # also loads the model, before any timing
-    decode_s, listen_s, all_s = (fastest(work, files, repeat) for work in (decode_all, listen_all, segment_all))
+    decode_s, listen_s, all_s = (cpu_s(partial(work, files), repeat) for work in (decode_all, listen_all, segment_all))
     print(f"{len(files)} recordings, {seconds / 3600:.3f} h, {clips} clips")
     print(f"{seconds / all_s:8.0f} hours of audio per core-hour")
     for name, part_s in (
@@ -81,15 +90,6 @@ def build(files: list[Path], hours: float, target: Path) -> None:
                     for block in audio.blocks():
                         wav.write(resampler.push(mono(block)))
                     wav.write(resampler.finish())
-
-
-def fastest(work: Callable[[list[Path]], object], files: list[Path], repeat: int) -> float:
-    times = []
-    for _ in range(repeat):
-        start = time.process_time()
-        work(files)
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def decode_all(files: list[Path]) -> None:

@@ -80,5 +80,6 @@ class History:
             return np.zeros(0)
         length = hops * self._hop
         samples = self.read(start, start + length) if end > start else self.read(start - length, start)[::-1]
-        power = np.square(samples, dtype=np.float64).reshape(hops, self._hop).sum(axis=1)
+        hopped = samples.reshape(hops, self._hop)
+        power = np.vecdot(hopped, hopped).astype(np.float64)
         return np.lib.stride_tricks.sliding_window_view(power, self._quiet).sum(axis=1)

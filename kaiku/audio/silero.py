@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from kaiku.audio.onnx_weights import read_weights
+from kaiku.errors import CorruptFile
 
 LIBRARIES = ("silero-vad", "numpy")
 FRAME = 512  # samples of one frame at 16 kHz: 32 ms
@@ -36,7 +37,7 @@ class Network:
     def __init__(self, weights: Path):
         w = read_weights(weights)
         into, recurrent, bias = (w[name][0] for name in sorted(w) if "LSTM" in name)
-        self._stft = np.ascontiguousarray(w["stft.forward_basis_buffer"][:, 0].T)  # [256, 258]
+        self._cosines, self._sines = fold(w["stft.forward_basis_buffer"][:, 0].T)  # [128, 129], [127, 129]
         self._conv1, self._bias1 = _taps(w["encoder.0.weight"]), w["encoder.0.bias"]  # [3 * 129, 128]
         self._conv2, self._bias2 = _taps(w["encoder.1.weight"]), w["encoder.1.bias"]  # [3 * 128, 64]
         # Of two positions, padded by one on either side, the first tap sees padding only.
@@ -66,11 +67,16 @@ class Network:
         room = self._room(n)
         room.mirrored[:, : CONTEXT + FRAME] = frames
         room.mirrored[:, CONTEXT + FRAME :] = frames[:, -2 : -2 - CONTEXT : -1]
-        np.copyto(room.windows, room.of_mirrored)
-        spectrum = np.matmul(room.windows.reshape(-1, _WINDOW), self._stft, out=room.spectrum)
-        np.square(spectrum, out=spectrum)
-        parts = spectrum.reshape(n, _POSITIONS, 2 * _BINS)
-        power = np.add(parts[:, :, :_BINS], parts[:, :, _BINS:], out=room.padded1[:, 1:-1])
+        earlier, later = room.of_mirrored[:, :, 1:_HOP], room.of_mirrored[:, :, :_HOP:-1]
+        np.add(earlier, later, out=room.even[:, :, :-1])
+        np.copyto(room.even[:, :, -1], room.of_mirrored[:, :, _HOP])
+        np.subtract(earlier, later, out=room.odd)
+        real = np.matmul(room.even.reshape(-1, _HOP), self._cosines, out=room.real)
+        imaginary = np.matmul(room.odd.reshape(-1, _HOP - 1), self._sines, out=room.imaginary)
+        np.square(real, out=real)
+        np.square(imaginary, out=imaginary)
+        shape = (n, _POSITIONS, _BINS)
+        power = np.add(real.reshape(shape), imaginary.reshape(shape), out=room.padded1[:, 1:-1])
         np.sqrt(power, out=power)
         np.copyto(room.taps1, room.of_padded1)
         x = np.matmul(room.taps1.reshape(n * _POSITIONS, -1), self._conv1, out=room.features1)
@@ -95,7 +101,8 @@ class Network:
         row = np.empty(5 * WIDTH, np.float32)
         z, sigmoids, output, c = row[:512], row[:384], row[:128], row[512:]
         weights, weighted = row[128:384], row[384:]
-        products, open_cell, half = np.empty(2 * WIDTH, np.float32), np.empty(WIDTH, np.float32), np.float32(0.5)
+        products, open_cell = np.empty(2 * WIDTH, np.float32), np.empty(WIDTH, np.float32)
+        half = np.full(3 * WIDTH, 0.5, np.float32)  # converting a scalar takes numpy as long as multiplying by it
         admitted, kept = products[:WIDTH], products[WIDTH:]
         dot, add, multiply, tanh = np.dot, np.add, np.multiply, np.tanh  # looked up once: ten calls a frame count
         h = state.hidden
@@ -123,7 +130,8 @@ class _Room:
             return np.zeros(shape, np.float32)
 
         self.mirrored = room(n, CONTEXT + FRAME + CONTEXT)
-        self.windows, self.spectrum = room(n, _POSITIONS, _WINDOW), room(n * _POSITIONS, 2 * _BINS)
+        self.even, self.odd = room(n, _POSITIONS, _HOP), room(n, _POSITIONS, _HOP - 1)
+        self.real, self.imaginary = room(n * _POSITIONS, _BINS), room(n * _POSITIONS, _BINS)
         self.padded1, self.taps1 = room(n, _POSITIONS + 2, _BINS), room(n, _POSITIONS, 3 * _BINS)
         self.features1 = room(n * _POSITIONS, WIDTH)
         self.padded2, self.taps2 = room(n, _POSITIONS + 1, WIDTH), room(n, 2, 3 * WIDTH)
@@ -137,6 +145,20 @@ def _windows(source: np.ndarray, count: int, width: int, hop: int) -> np.ndarray
     """A view of each frame's values: `count` windows of `width` in a row, `hop` apart: [n, count, width]."""
     item = source.itemsize
     return np.lib.stride_tricks.as_strided(source, (len(source), count, width), (source.strides[0], hop * item, item))
+
+
+def fold(basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A windowed Fourier basis [256, 258] -> cosines [128, 129] and sines [127, 129] for x[n] +- x[256 - n], n > 0.
+
+    Cosines are even around the middle and sines odd, so that half the products do; the periodic window begins with 0.
+    """
+    first, later = basis[1:_HOP], basis[:_HOP:-1]
+    mirror = np.repeat(np.float32([1, -1]), _BINS)
+    if basis[0].any() or not np.array_equal(first, later * mirror):
+        raise CorruptFile(
+            "the Fourier basis of the speech detector is not symmetric", expected="silero-vad's for 16 kHz"
+        )
+    return np.ascontiguousarray(basis[1 : _HOP + 1, :_BINS]), np.ascontiguousarray(first[:, _BINS:])
 
 
 def _taps(weight: np.ndarray) -> np.ndarray:

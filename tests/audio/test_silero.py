@@ -5,7 +5,7 @@ import pytest
 from synthetic_voice import recording
 
 from kaiku.audio.onnx_weights import read_weights
-from kaiku.audio.silero import CONTEXT, FRAME, START, Network
+from kaiku.audio.silero import CONTEXT, FRAME, START, Network, fold
 from kaiku.audio.vad import weights_file
 from kaiku.errors import CorruptFile
 
@@ -31,6 +31,15 @@ def test_probabilities_and_state_are_those_of_onnx_runtime():
     first, between = Network(weights_file())(inputs[:half], START)
     second, _ = Network(weights_file())(inputs[half:], between)
     np.testing.assert_allclose(np.concatenate([first, second]), probabilities, atol=1e-5)
+
+
+def test_a_basis_that_cannot_be_folded_is_refused():
+    basis = read_weights(weights_file())["stft.forward_basis_buffer"][:, 0].T.copy()
+    cosines, sines = fold(basis)
+    assert cosines.shape == (128, 129) and sines.shape == (127, 129)
+    basis[3, 7] += 1e-3
+    with pytest.raises(CorruptFile, match="not symmetric"):
+        fold(basis)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
