@@ -60,6 +60,18 @@ def asr_device(own: AsrSettings) -> str:
     return getattr(plugins.find("asr", own.kind).Settings.model_validate(own.options), "device", "cpu")
 
 
+def asr_cores(own: AsrSettings) -> int:
+    """CPU cores of a job that transcribes: the threads of each of the workers that are asked for."""
+    options = plugins.find("asr", own.kind).Settings.model_validate(own.options)
+    workers = getattr(options, "workers", 1)
+    return getattr(options, "threads", 1) * (1 if workers == "auto" else workers)
+
+
+def asr_gpus(own: AsrSettings) -> int:
+    """GPUs of a job that transcribes, where it runs on any."""
+    return getattr(plugins.find("asr", own.kind).Settings.model_validate(own.options), "gpus", 1)
+
+
 def check_device(settings: Settings, check: str) -> str:
     """Where a check runs as configured; `cpu` for one that offers no choice."""
     return getattr(_check_options(settings, check), "device", "cpu")
