@@ -11,6 +11,7 @@ from kaiku.errors import SettingsError
 from kaiku.export_settings import ExportSettings
 from kaiku.sections import AsrSettings, BaseSettings, CodecSettings, CorpusSettings, PriceSettings, RunSettings
 from kaiku.selection import DatasetSettings
+from kaiku.selection.gates import SPREAD
 from kaiku.strict import Strict, speed_only
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -92,6 +93,10 @@ class Settings(Strict):
                         f"datasets.{name}.corpora: {corpus} is derived from {self.origin(corpus)}, which is not among "
                         "them; its clips are kept where those they were made from are trained on. Add it"
                     )
+            for corpus in dataset.mix:
+                _known(corpus, dict.fromkeys(dataset.corpora), f"datasets.{name}.mix", "corpora of the dataset")
+            if dataset.mix and name not in {run.dataset for run in self.runs.values()}:
+                raise ValueError(f"datasets.{name}.mix: it weighs what a training hears, and no run trains on {name}")
             _known(dataset.asr, self.asr, f"datasets.{name}.asr", "asr")
         for name, corpus in self.corpora.items():
             if corpus.tokens:
@@ -289,7 +294,12 @@ def _check_measures(settings: Settings) -> None:
         for where, bounds in dataset.bounds().items()
         for field in bounds
     )
-    for where, field in asked:
+    gated = (
+        (f"datasets.{name}.gates.prosodic_spread_st ({SPREAD})", SPREAD)
+        for name, dataset in settings.datasets.items()
+        if dataset.gates.prosodic_spread_st is not None
+    )
+    for where, field in (*asked, *gated):
         if field not in measures:
             others = [check for check in plugins.known("checks") if field in plugins.find("checks", check).FIELDS]
             raise SettingsError(

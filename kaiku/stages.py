@@ -192,6 +192,7 @@ def survey(settings: Settings, dataset: str) -> StageKey:
     """A dataset's decisions and what they were made by to its report."""
     own = settings.datasets[dataset]
     params = {**key_params(own), "licences": {corpus: settings.corpora[corpus].licence for corpus in own.corpora}}
+    del params["mix"]  # a training's
     return StageKey("survey", params, ("kaiku.report.survey", "kaiku.report.dataset"))
 
 
@@ -205,6 +206,13 @@ def pack(settings: Settings, dataset: str, codec: str) -> StageKey:
     return StageKey("pack", {"dataset": dataset, "codec": codec}, ("kaiku.packing",))
 
 
+def mix(settings: Settings, run: str) -> dict[str, float]:
+    """How often a run hears each clip of a corpus in an epoch, where not once."""
+    return {
+        corpus: weight for corpus, weight in settings.datasets[settings.runs[run].dataset].mix.items() if weight != 1
+    }
+
+
 def train(settings: Settings, run: str, inputs: dict[str, str] | None = None) -> StageKey:
     """Protos and a base to checkpoints; inputs: digests of packs and base."""
     own = settings.runs[run]
@@ -214,6 +222,8 @@ def train(settings: Settings, run: str, inputs: dict[str, str] | None = None) ->
         "lora": key_params(own.lora) if own.lora else None,
         "train": key_params(own.train),
     }
+    if weights := mix(settings, run):
+        params["mix"] = weights
     return StageKey("train", params, (_family(settings, run), "kaiku.train.fit"), inputs or {})
 
 

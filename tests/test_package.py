@@ -11,6 +11,9 @@ import pytest
 
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.package import model_card, package, verify_package
+from kaiku.report.gather import _lineage
+from kaiku.settings import load
+from workflow_scripts.package_model import card
 
 CARD = {
     "name": "aino-lora",
@@ -137,3 +140,21 @@ def test_card_says_what_must_be_said():
     assert "| Word error rate | not measured: no weights | words heard wrong |" in card
     free = model_card({"name": "x", "licence": "own", "licences": [{"what": "corpus aino", "licence": "CC0-1.0"}]})
     assert "commercial" not in free and "Not stated." in free and "Not measured." in free
+
+
+def test_card_and_report_tell_how_often_the_clips_of_a_corpus_were_heard(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    corpus = {"layout": "wav_lab", "language": "fi", "speaker": "kai", "licence": "own"}
+    dataset = {"corpora": ["aino", "otso"], "mix": {"aino": 2, "otso": 1}}
+    system = {
+        "system": "mixed",
+        "corpora": {"aino": corpus, "otso": corpus},
+        "datasets": {"both": dataset},
+        "codecs": {"env": {"kind": "env", "dataset": "both"}},
+        "runs": {"r": {"family": "fish", "dataset": "both", "codec": "env"}},
+    }
+    settings = load(system)
+    assert card(settings, "r", {})["data"] == ["aino: fi, own, each clip 2 times an epoch", "otso: fi, own"]
+    assert _lineage(settings, "r")["mix of r"] == "each clip so often in an epoch: aino 2; others once"
+    del dataset["mix"]
+    assert card(load(system), "r", {})["data"][0] == "aino: fi, own" and "mix of r" not in _lineage(load(system), "r")

@@ -147,6 +147,37 @@ def test_a_name_that_leads_nowhere_is_told_with_the_nearest(path, value, said):
     assert f"{where}: {said}" in complaint(changed(path, value))
 
 
+@pytest.mark.parametrize(
+    ("mix", "said"),
+    [
+        ({"ainoo": 2}, "mix: 'ainoo' is not among the corpora of the dataset (aino); did you mean 'aino'?"),
+        ({"otso": 2}, "mix: 'otso' is not among the corpora of the dataset (aino)."),
+        ({"aino": 0}, "mix.aino is 0; it must be greater than 0"),
+        ({"aino": -1}, "mix.aino is -1; it must be greater than 0"),
+        ({"aino": float("inf")}, "mix.aino is inf; it must be less than or equal to 100"),
+        ({"aino": float("nan")}, "mix.aino is nan; it must be "),
+    ],
+)
+def test_a_mix_that_means_nothing_is_refused(mix, said):
+    config = changed("datasets.aino-v1.mix", mix)
+    config["corpora"]["otso"] = config["corpora"]["aino"]
+    assert f"datasets.aino-v1.{said}" in complaint(config)
+
+
+def test_a_mix_that_no_training_hears_is_refused():
+    config = changed("datasets.other", {"corpora": ["aino"], "mix": {"aino": 2}})
+    assert "datasets.other.mix: it weighs what a training hears, and no run trains on other" in complaint(config)
+
+
+def test_a_mix_is_in_the_key_of_a_training_alone_and_only_where_it_weighs():
+    def keys(mix):
+        return {rule: [key.text() for key in found] for rule, found in stages.of(load(mix)).items()}
+
+    plain, once, twice = (keys(changed("datasets.aino-v1.mix", mix)) for mix in ({}, {"aino": 1}, {"aino": 2}))
+    assert plain == once == keys(SYSTEM) and "mix" not in "".join(plain["train_model"])
+    assert {rule for rule in plain if plain[rule] != twice[rule]} == {"train_model"}
+
+
 def test_runs_in_a_circle_are_refused():
     assert complaint(changed("runs.first.base", "second")) == (
         "Configuration: runs.first.base: first -> second -> first goes in a circle."
@@ -163,6 +194,14 @@ def test_a_bound_on_what_no_check_measures_is_refused():
         changed("datasets.aino-v1.select.hum_bd", {"max": 1})
     )
     assert "Or add `hum: {}` to `checks:` (duration)." in complaint(changed("checks", {"duration": {}}))
+
+
+def test_a_gate_on_what_no_check_measures_is_refused():
+    config = changed("datasets.aino-v1.gates.prosodic_spread_st", 1.5)
+    said = complaint(config)
+    assert "datasets.aino-v1.gates.prosodic_spread_st (pitch_spread_st): no check measures it" in said
+    assert "Or add `pitch: {}` to `checks:`" in said
+    assert load(config | {"checks": {"hum": {}, "pitch": {}}}).datasets["aino-v1"].gates.prosodic_spread_st == 1.5
 
 
 def test_a_codec_that_cannot_be_fitted_and_a_base_of_two_origins_are_refused():

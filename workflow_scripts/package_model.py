@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaiku import job
+from kaiku import job, stages
 from kaiku.loading import licences
 from kaiku.package import Card, package
 from kaiku.settings import Settings
@@ -29,12 +29,17 @@ def card(settings: Settings, run: str, figures: dict) -> Card:
     own = settings.runs[run]
     terms = licences(settings, run)
     corpora = settings.datasets[own.dataset].corpora
+    weights = stages.mix(settings, run)
+    heard = {corpus: f", each clip {weight:g} times an epoch" for corpus, weight in weights.items()}
     return Card(
         name=run,
         licence="the narrowest of the terms below",
         licences=[{"what": what, "licence": licence} for what, licence in terms.items()],
         lineage={name: settings.runs[name].base or "from nothing" for name in settings.lineage(run)},
-        data=[f"{name}: {settings.corpora[name].language}, {settings.corpora[name].licence}" for name in corpora],
+        data=[
+            f"{name}: {settings.corpora[name].language}, {settings.corpora[name].licence}{heard.get(name, '')}"
+            for name in corpora
+        ],
         figures=figures,
         intended_use=f"Speech of dataset {own.dataset} through codec {own.codec}.",
         speakers=sorted({settings.corpora[name].speaker for name in corpora} - {""}),

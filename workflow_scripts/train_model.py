@@ -36,6 +36,7 @@ def program(args: argparse.Namespace) -> Counts:
             raise refusal(settings, own.dataset, empty[0])
         devices.claim(own.train.device)
         codec = load_codec(on_cpu(settings.codecs[own.codec]), args.codec)
+        weights = stages.mix(settings, args.run)
         spec = TrainSpec(
             family=load_family(own),
             family_settings=plugin_settings("families", own.family, own.options, f"runs.{args.run}.options"),
@@ -48,6 +49,8 @@ def program(args: argparse.Namespace) -> Counts:
             key_parts=json.loads(stage.text()),
             state=args.state,
             out=outputs["checkpoints"],
+            mix=weights,
+            corpora=corpora_of(args.train) if weights else (),
         )
         result = train(spec)
         log(f"last step {result.last}, best {result.best} (held-out loss {result.val_loss:.4f})")
@@ -58,6 +61,11 @@ def program(args: argparse.Namespace) -> Counts:
 
         clear(args.state)
     return counts
+
+
+def corpora_of(packs: Sequence[Path]) -> list[str]:
+    """The corpus of each sentence of some packs, which their names tell: {corpus}-{shard}.protos."""
+    return [path.stem.rpartition("-")[0] for path in packs for _ in read_packs([path])]
 
 
 def stage_key(settings: Settings, args: argparse.Namespace) -> StageKey:

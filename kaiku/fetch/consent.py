@@ -5,9 +5,9 @@ use, asks for the same licence on what is made, is not known by its name, or has
 not.
 """
 
-import os
 import re
 
+from kaiku import secrets
 from kaiku.errors import KaikuError
 from kaiku.fetch.source import Source
 from kaiku.report.licence import allows_commercial_use
@@ -57,11 +57,12 @@ def refusal(where: str, licence: str, accepted: str | None, source: Source | Non
             remedy=f'Read the terms. Where you can keep them, write `accept_licence: "{licence}"` there; else take '
             "other data.",
         )
-    if source and source.gated and not os.environ.get("HF_TOKEN"):
+    if source and source.gated and not secrets.get("HF_TOKEN"):
         return KaikuError(
             f"{where}: {source.hub} is gated, and HF_TOKEN is not set",
             expected="a token that may read it",
-            remedy=f"Accept its terms at {hub_page(source)}, make a token, and `export HF_TOKEN=hf_...`.",
+            remedy=f"Accept its terms at {hub_page(source)}, make a token, and `export HF_TOKEN=hf_...` "
+            "or write HF_TOKEN=hf_... into .env.",
         )
     return None
 

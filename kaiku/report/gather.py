@@ -5,6 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kaiku import stages
 from kaiku.loading import codec_folder, licences
 from kaiku.metrics.figures import measured, not_measured
 from kaiku.report.data import Corpus, Plot, Problem, ReportData, Tally, Timing
@@ -75,6 +76,9 @@ def _lineage(settings: Settings, run: str) -> dict[str, str]:
         own = settings.runs[name]
         way = f"LoRA of rank {own.lora.r}" if own.lora else "all weights"
         lines[f"run {name}"] = f"{way}, {own.train.max_steps} steps on {own.dataset}, from {own.base or 'nothing'}"
+        if weights := stages.mix(settings, name):
+            heard = ", ".join(f"{corpus} {weight:g}" for corpus, weight in weights.items())
+            lines[f"mix of {name}"] = f"each clip so often in an epoch: {heard}; others once"
         metrics = Path("results") / name / "metrics.json"
         if name != run and metrics.exists():
             lines[f"figures of {name}"] = _short(json.loads(metrics.read_text())["figures"])

@@ -12,7 +12,7 @@ import numpy as np
 
 from kaiku.selection import account, account_ms, added, warnings_in
 from kaiku.selection.advice import sentences
-from kaiku.selection.gates import gates
+from kaiku.selection.gates import SPREAD, gates
 from kaiku.selection.settings import DatasetSettings
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class Survey:
         total = added(corpora.values())
         train_hours = {name: sums[3] / 3600 for name, sums in self._groups["speakers"].items() if sums[3] > 0}
         kept_s = self._of("duration_s", fate=True)
-        verdict = [asdict(gate) for gate in gates(own.gates, kept_s, self._defects, train_hours)]
+        spreads_st = {corpus: self._of(SPREAD, fate=True, corpus=corpus) for corpus in own.corpora}
+        verdict = [asdict(gate) for gate in gates(own.gates, kept_s, self._defects, train_hours, spreads_st)]
         return {
             "format": FORMAT,
             "account": account_ms(total),
@@ -86,7 +87,8 @@ class Survey:
             "advice": [
                 f"{name}: {phrase}" for name, part in corpora.items() for phrase in sentences(own.of(name), part)
             ]
-            + self._splits_missing(total),
+            + self._splits_missing(total)
+            + [f"gate {g['name']}: {g['remedy']}" for g in verdict if g["remedy"]],
             "failures": {"count": len(self._failures), "items": self._failures[:TOLD]},
         }
 
@@ -99,8 +101,13 @@ class Survey:
             for name, value in column.groupby(names.to_numpy(), sort=False).sum().items():
                 sums.setdefault(name, np.zeros(len(columns)))[number] += value
 
-    def _of(self, name: str, fate: bool) -> np.ndarray:
-        parts = [part for (_, _, kept), some in self._values[name].items() if kept == fate for part in some]
+    def _of(self, name: str, fate: bool, corpus: str | None = None) -> np.ndarray:
+        parts = [
+            part
+            for (of, _, kept), some in self._values.get(name, {}).items()
+            if kept == fate and corpus in (None, of)
+            for part in some
+        ]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     def _measure(self, name: str) -> dict[str, Any]:
@@ -145,8 +152,9 @@ class Survey:
 
 
 def asked(settings: DatasetSettings) -> set[str]:
-    """Measures that a dataset's bounds ask for, of any corpus."""
-    return {field for bounds in settings.bounds().values() for field in bounds}
+    """Measures that a dataset's bounds ask for, of any corpus, and its gates."""
+    by_gates = set() if settings.gates.prosodic_spread_st is None else {SPREAD}
+    return {field for bounds in settings.bounds().values() for field in bounds} | by_gates
 
 
 def _tally(sums: np.ndarray) -> dict[str, float]:

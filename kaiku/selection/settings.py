@@ -1,7 +1,7 @@
 """What a user says of a dataset: bounds, by corpus and by language, splits, subsets, gates, consent."""
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 
@@ -15,6 +15,7 @@ DECIDES = ("asr", "text", "select", "warn", "split", "subset", "require_text")
 """Settings of a dataset that decide a clip's fate: what the key of its selection holds, of one corpus at a time."""
 
 Range = tuple[float | None, float | None]
+Weight = Annotated[float, Field(gt=0, le=100)]
 
 
 class Bounds(Strict):
@@ -141,6 +142,12 @@ class GateSettings(Strict):
     speaker_hours: float | None = Field(
         None, ge=0, description="Least hours of training of every speaker that is trained on, h; null: not asked."
     )
+    prosodic_spread_st: float | None = Field(
+        None,
+        gt=0,
+        description="Least spread of the pitch of every corpus, semitones: the median of its kept clips' "
+        "`pitch_spread_st` (check `pitch`). Lively reading has 2 to 4, a monotone below 1; null: not asked.",
+    )
     enforce: bool = Field(
         False, description="Let nothing be trained on the dataset, nor the run go well, while it fails; default: tell."
     )
@@ -185,6 +192,11 @@ class DatasetSettings(Strict):
     )
     per_corpus: dict[str, CorpusBounds] = Field(
         default_factory=dict, description="Other bounds for one of the corpora; a change concerns that corpus alone."
+    )
+    mix: dict[str, Weight] = Field(
+        default_factory=dict,
+        description="How often a training hears each clip of a corpus in an epoch: 2 twice, 0.5 every other time; 1 "
+        "where it is not named. Selection and packs stay as they are, held-out clips are never weighted.",
     )
     split: SplitSettings = Field(default_factory=SplitSettings, description="What is held out.")
     subset: SubsetSettings | None = Field(None, description="Take only a part of what would be kept.")

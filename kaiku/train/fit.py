@@ -4,9 +4,9 @@ This module and what it imports decide the result, so it is the one whose code e
 and publication are `kaiku.train.run`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from kaiku.store import atomic
 from kaiku.strict import Strict
 from kaiku.train import lora
 from kaiku.train.curve import Curve
-from kaiku.train.sampler import Batches
+from kaiku.train.sampler import Batches, Mix
 from kaiku.train.settings import LoraSettings, TrainSettings
 from kaiku.train.trainer import Keeper, SentenceTrainer
 
@@ -40,6 +40,8 @@ class TrainSpec:
     train, val: sentences (speaker, text, codes uint16 [frames, codebooks]). lora: None trains all weights.
     key, key_parts: digest of data, configuration and code, and what it was made of (JSON).
     state: folder of resumable state. out: folder of published checkpoints.
+    mix: how often each clip of a corpus is heard in an epoch, where not once. corpora: of each sentence of `train`;
+    asked for only where there is a mix.
     """
 
     family: Family
@@ -54,6 +56,8 @@ class TrainSpec:
     key_parts: dict[str, Any]
     state: Path
     out: Path
+    mix: Mapping[str, float] = field(default_factory=dict)
+    corpora: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,12 @@ def _refuse_empty(spec: TrainSpec) -> None:
                 expected="at least one of each; the best checkpoint is chosen by the held-out loss",
                 remedy="Look at the selection's report for what was dropped, and at split.val of the dataset.",
             )
+    if absent := sorted(spec.mix.keys() - set(spec.corpora)):
+        raise KaikuError(
+            f"mix.{absent[0]}: no training sentence is of that corpus, of {len(spec.train)} in all",
+            expected=f"one of {', '.join(sorted(set(spec.corpora)))}",
+            remedy="Look at the dataset's report for what became of its clips, or take it out of the mix.",
+        )
 
 
 @contextmanager
@@ -123,6 +133,7 @@ def _batches(spec: TrainSpec) -> Batches:
         batch_size=settings.batch_size,
         bucket_batches=settings.bucket_batches,
         seed=settings.seed,
+        mix=Mix(spec.corpora, spec.mix, settings.seed) if spec.mix else None,
     )
 
 

@@ -119,6 +119,7 @@ def _record(spec: TrainSpec, outcome: Outcome) -> dict[str, Any]:
         "lora": spec.lora and spec.lora.model_dump(mode="json"),
         "seed": spec.settings.seed,
         "steps": outcome.step,
+        **({"mix": dict(spec.mix)} if spec.mix else {}),
         "sentences": {"train": len(spec.train), "val": len(spec.val)},
         "speakers": {"train": _count_speakers(spec.train), "val": _count_speakers(spec.val)},
         "frames": {"train": _count_frames(spec.train), "val": _count_frames(spec.val)},

@@ -34,7 +34,7 @@ class Server(ThreadingHTTPServer):
         self.extra_length = 0
         self.ranges = True
         self.requests: list[tuple[str, str | None]] = []
-        self.tokens: set[str | None] = set()
+        self.tokens: set[tuple[str, str | None]] = set()  # path, Authorization
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self, body=True):
         asked = self.headers.get("Range")
         self.server.requests.append((self.path, asked))
-        self.server.tokens.add(self.headers.get("Authorization"))
+        self.server.tokens.add((self.path, self.headers.get("Authorization")))
         self.server.cookies |= {self.headers["Cookie"]} if self.headers.get("Cookie") else set()
         if self.path in self.server.json:
             status, value = self.server.json[self.path]

@@ -2,74 +2,18 @@
 
 import hashlib
 import io
-import json
-import os
 import re
 import resource
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+from collecting import RIGHTS, ROOT, folders, gather, record, sound, states
 
-from kaiku.collect import collection, sources, table, web
-from kaiku.collect.settings import CollectSettings
+from kaiku.collect import sources, table, web
 from kaiku.errors import KaikuError, SettingsError
 from kaiku.fetch.room import NoRoom
-from kaiku.store import scan
-from workflow_scripts import collect_recordings
-
-REPO = Path(__file__).parents[2]
-ROOT = Path("data/raw/x")
-RIGHTS = "written consent of the speaker, 2026-11-02"
-
-
-def sound(seconds, seed=0, kind="OGG"):
-    """A recording of noise."""
-    samples = np.random.default_rng(seed).normal(0, 0.1, int(seconds * 16000)).astype(np.float32)
-    data = io.BytesIO()
-    soundfile.write(data, samples, 16000, format=kind)
-    return data.getvalue()
-
-
-@pytest.fixture
-def audio(server):
-    """Three recordings on the server: a.ogg, b.flac and c.wav."""
-    made = {"/a.ogg": sound(3, 1), "/b.flac": sound(2, 2, "FLAC"), "/c.wav": sound(1, 3, "WAV")}
-    server.files |= made
-    server.types |= {"/a.ogg": "audio/ogg", "/b.flac": "audio/flac", "/c.wav": "audio/wav"}
-    return made
-
-
-@pytest.fixture(autouse=True)
-def haste(monkeypatch):
-    monkeypatch.setattr(web, "RETRY_PAUSE_S", 0.0)
-
-
-def gather(server, entries, licence="own", language="fi", **own):
-    """Collect a list of paths or of entries; returns the rows."""
-    said = [{"url": e, "rights": RIGHTS} if isinstance(e, str) else dict(e) for e in entries]
-    for entry in said:
-        entry["url"] = entry["url"] if "://" in entry["url"] else server.url + entry["url"]
-    Path("sources.yaml").write_text(json.dumps(said))
-    own = CollectSettings(**{"sources": "sources.yaml", "rights_confirmed": True, "pause_s": [0, 0], **own})
-    return collection.collect("corpora.x.collect", own, ROOT, language, licence)
-
-
-def states(rows):
-    return [row.state for row in rows]
-
-
-def folders():
-    return sorted(path.name for path in ROOT.iterdir()) if ROOT.exists() else []
-
-
-def record(name):
-    return json.loads((ROOT / name / f"{name}.info.json").read_text())
 
 
 def test_items_arrive_whole_in_their_own_container_with_their_record(server, audio):
@@ -174,118 +118,6 @@ def test_without_a_licence_or_right_an_item_is_refused_after_its_look_up(server,
     assert folders() == [rows[2].id]
 
 
-@pytest.fixture
-def site(server, monkeypatch):
-    """A site of its own with what it says of items: an extractor that yt-dlp is taught, whose pages are JSON."""
-    from yt_dlp.extractor.common import InfoExtractor
-
-    class LoopbackIE(InfoExtractor):
-        IE_NAME = "loopback"
-        _VALID_URL = r"http://127\.0\.0\.1:\d+/watch/(?P<id>\w+)"
-
-        def _real_extract(self, url):
-            return {"id": self._match_id(url), **self._download_json(url, None)}
-
-    opened = web.opened
-
-    def taught(*args, **kwargs):
-        context = opened(*args, **kwargs)
-        downloader = context.__enter__()
-        downloader.add_info_extractor(LoopbackIE())
-        downloader._ies = {"Loopback": downloader._ies.pop("Loopback"), **downloader._ies}
-        context.__enter__ = lambda: downloader
-        return _Entered(context, downloader)
-
-    monkeypatch.setattr(web, "opened", taught)
-
-    def publish(name, media="/a.ogg", **says):
-        base = {"title": name, "url": server.url + media, "ext": Path(media).suffix[1:], "vcodec": "none"}
-        server.json[f"/watch/{name}"] = (200, {**base, **says})
-        return f"/watch/{name}"
-
-    return publish
-
-
-class _Entered:
-    def __init__(self, context, downloader):
-        self.context, self.downloader = context, downloader
-
-    def __enter__(self):
-        return self.downloader
-
-    def __exit__(self, *raised):
-        return self.context.__exit__(*raised)
-
-
-CC = "Creative Commons Attribution license (reuse allowed)"
-
-
-def test_a_licence_that_is_allowed_is_enough_and_another_is_not(server, audio, site):
-    pages = [site("free", license=CC), site("closed", license="Standard YouTube License"), site("silent")]
-    rows = gather(server, [{"url": page} for page in pages], allow_licences=[CC.upper()])
-    assert states(rows) == ["collected", "refused", "refused"]
-    assert rows[0].id == "loopback-free" and rows[0].licence == CC
-    assert rows[1].reason == "its licence is 'Standard YouTube License', which is not in allow_licences"
-    assert record("loopback-free")["taken_by"] == "licence in allow_licences"
-
-
-@pytest.mark.parametrize(
-    ("stated", "said"), [("CC BY-NC 4.0", "no commercial use"), ("CC BY-SA 4.0", "under the same licence")]
-)
-def test_what_asks_more_than_the_corpus_does_not_enter_it(server, audio, site, stated, said):
-    page, own = site("x", license=stated), {"allow_licences": [stated]}
-    rows = gather(server, [{"url": page}], licence="CC-BY-4.0", **own)
-    assert states(rows) == ["refused"] and said in rows[0].reason
-    assert states(gather(server, [{"url": page}], licence="CC-BY-NC-SA-4.0", **own)) == ["collected"]
-
-
-@pytest.mark.parametrize(
-    ("says", "own", "said"),
-    [
-        ({"availability": "subscriber_only"}, {}, "not for everyone"),
-        ({"live_status": "is_live"}, {}, "it is live"),
-        ({"duration": 3}, {"longest_s": 2}, "longest_s is 2"),
-    ],
-)
-def test_what_is_not_open_live_or_too_long_is_refused(server, audio, site, says, own, said):
-    rows = gather(server, [{"url": site("x", license=CC, **says)}], allow_licences=[CC], **own)
-    assert states(rows) == ["refused"] and said in rows[0].reason
-
-
-def captions(server, *cues):
-    lines = "".join(f"\n00:0{n}.000 --> 00:0{n}.900\n{cue}\n" for n, cue in enumerate(cues))
-    server.files["/captions.vtt"] = f"WEBVTT\n{lines}".encode()
-    return [{"url": f"{server.url}/captions.vtt", "ext": "vtt"}]
-
-
-@pytest.mark.parametrize(
-    ("kind", "wish", "name", "kept"),
-    [
-        ("subtitles", "given", "fi", True),
-        ("subtitles", "given", "fi-FI", True),
-        ("subtitles", "given", "sv", False),
-        ("subtitles", "none", "fi", False),
-        ("automatic_captions", "given", "fi", False),
-        ("automatic_captions", "automatic", "fi", True),
-    ],
-)
-def test_captions_in_the_corpus_language_become_texts(server, audio, site, kind, wish, name, kept):
-    page = site("talk", license=CC, **{kind: {name: captions(server, "hyvää päivää", "kiitos")}})
-    rows = gather(server, [{"url": page}], allow_licences=[CC], captions=wish)
-    assert states(rows) == ["collected"]
-    assert (ROOT / "loopback-talk/loopback-talk.fi.vtt").exists() == kept
-    told = record("loopback-talk")["captions"]
-    assert told == ({"language": name, "automatic": kind == "automatic_captions"} if kept else None)
-
-
-@pytest.mark.parametrize("text", [b"no captions", b"WEBVTT\n", b"WEBVTT\n\n0 --> 1\nx\n"])
-def test_captions_that_are_none_are_left_and_the_item_is_taken(server, audio, site, text):
-    offered = captions(server)
-    server.files["/captions.vtt"] = text
-    rows = gather(server, [{"url": site("talk", license=CC, subtitles={"fi": offered})}], allow_licences=[CC])
-    assert states(rows) == ["collected"] and not list(ROOT.rglob("*.vtt"))
-
-
 def test_a_full_disk_ends_the_call_and_what_came_stays(server, audio):
     """A file that may not grow further stands for a disk that is full: the same OSError, at the same call."""
     server.files["/long.wav"], server.types["/long.wav"] = sound(20, 4, "WAV"), "audio/wav"
@@ -298,34 +130,6 @@ def test_a_full_disk_ends_the_call_and_what_came_stays(server, audio):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert len(folders()) == 1
     assert states(gather(server, ["/a.ogg", "/long.wav", "/c.wav"])) == ["here", "collected", "collected"]
-
-
-def test_an_item_larger_than_the_disk_is_not_begun(server, audio, site):
-    page = site("huge", license=CC, filesize=10**18)
-    with pytest.raises(NoRoom, match=r"1000000000\.0 GB are to come"):
-        gather(server, [{"url": page}], allow_licences=[CC])
-    assert folders() == []
-
-
-def test_the_same_item_by_two_addresses_is_taken_once(server, audio, site):
-    first = site("same", license=CC)
-    server.json["/watch/same?again"] = server.json[first]
-    rows = gather(server, [{"url": first}, {"url": f"{first}?again"}], allow_licences=[CC])
-    assert states(rows) == ["collected", "here"]
-    assert folders() == ["loopback-same"]
-
-
-def test_secrets_stay_out_of_the_record(server, audio, site, monkeypatch, tmp_path):
-    jar = tmp_path / "jar.txt"
-    jar.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\tVERYSECRET\n")
-    before = jar.read_bytes()
-    monkeypatch.setenv(web.COOKIES, str(jar))
-    rows = gather(server, [{"url": site("x", license=CC, http_headers={"X-Key": "VERYSECRET"})}], allow_licences=[CC])
-    assert states(rows) == ["collected"]
-    assert server.cookies == {"session=VERYSECRET"}
-    assert jar.read_bytes() == before
-    assert [path for path in ROOT.rglob("*") if path.is_file() and b"VERYSECRET" in path.read_bytes()] == []
-    assert {path.name for path in ROOT.rglob("*")} == {"loopback-x", "loopback-x.ogg", "loopback-x.info.json"}
 
 
 def test_cookies_that_are_not_there_are_missed_at_once(server, audio, monkeypatch):
@@ -387,75 +191,6 @@ def test_without_yt_dlp_one_sentence_says_what_to_install(server, audio, monkeyp
     monkeypatch.setitem(sys.modules, "yt_dlp.version", None)
     with pytest.raises(KaikuError, match=r"yt-dlp is not installed.*pip install yt-dlp"):
         gather(server, list(audio))
-
-
-def settings_file(server, **own):
-    own = {"sources": "sources.yaml", "rights_confirmed": True, "pause_s": [0, 0], **own}
-    corpus = {"layout": "recordings", "language": "fi", "speaker": "x", "licence": "own", "shards": 2, "collect": own}
-    Path("work").mkdir(exist_ok=True)
-    Path("work/settings.json").write_text(json.dumps({"system": "test", "corpora": {"x": corpus}}))
-
-
-def listed(server, *paths):
-    Path("sources.yaml").write_text(json.dumps([{"url": server.url + path, "rights": RIGHTS} for path in paths]))
-
-
-def test_the_program_collects_scans_and_writes_the_table(server, audio, capsys):
-    settings_file(server)
-    listed(server, "/a.ogg", "/gone.ogg")
-    assert collect_recordings.main(["--corpus", "x"]) == 0
-    assert "computed 1, reused 0, failed 1" in capsys.readouterr().err
-    folder = Path("data/manifests/x")
-    assert len(list(scan.recordings(folder))) == 1 and scan.read_problems(folder) == []
-    rows = table.read_table(folder / table.TABLE)
-    assert [row.state for row in rows] == ["collected", "failed"]
-    assert table.waiting(Path("sources.yaml"), folder / table.TABLE) == 1
-    listed(server, "/a.ogg", "/b.flac")
-    assert collect_recordings.main(["--corpus", "x"]) == 0
-    assert len(list(scan.recordings(folder))) == 2
-    assert table.waiting(Path("sources.yaml"), folder / table.TABLE) == 0
-
-
-def test_the_program_names_the_corpora_that_are_collected(server, capsys):
-    settings_file(server)
-    assert collect_recordings.main(["--corpus", ""]) == 1
-    assert "corpora.: nothing to collect is configured. Expected: one of x." in capsys.readouterr().err
-
-
-def test_the_program_fails_where_nothing_came_and_says_why(server, capsys):
-    settings_file(server, retries=0)
-    listed(server, "/gone.ogg", "/lost.ogg")
-    assert collect_recordings.main(["--corpus", "x"]) == 1
-    said = capsys.readouterr().err
-    assert "of 2 items none was collected" in said and "404" in said
-    assert [row.state for row in table.read_table(Path("data/manifests/x") / table.TABLE)] == ["failed"] * 2
-
-
-def test_a_killed_process_leaves_no_orphan_and_the_next_call_goes_on(server, audio):
-    settings_file(server)
-    server.files["/long.wav"], server.types["/long.wav"] = sound(60, 5, "WAV"), "audio/wav"
-    listed(server, "/a.ogg", "/long.wav", "/c.wav")
-    server.stall_for["/long.wav"] = [None, 500_000]  # the look-up goes through, the download stands still
-    environment = {**os.environ, "PYTHONPATH": str(REPO)}
-    command = [sys.executable, "-m", "workflow_scripts.collect_recordings", "--corpus", "x"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            if list(ROOT.glob(".*/work/audio.wav.part")) or process.poll() is not None:
-                break
-            time.sleep(0.1)
-        assert process.poll() is None, "it ended before it could be killed"
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    hidden = [path.name for path in ROOT.glob(".*")]
-    assert hidden and len([name for name in folders() if not name.startswith(".")]) == 1
-    assert not (Path("data/manifests/x") / table.TABLE).exists()
-    server.released.set()
-    assert collect_recordings.main(["--corpus", "x"]) == 0
-    assert [p.name for p in ROOT.glob(".*")] == [] and len(folders()) == 3
-    assert len(list(scan.recordings(Path("data/manifests/x")))) == 3
-    assert [row.state for row in table.read_table(Path("data/manifests/x") / table.TABLE)] == ["collected"] * 3
 
 
 def piece(number):

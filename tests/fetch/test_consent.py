@@ -61,6 +61,9 @@ def test_a_gated_repository_wants_its_token_before_anything_is_asked():
 
 
 def test_with_a_token_it_passes(monkeypatch):
+    Path(".env").write_text("HF_TOKEN=hf_w\n")
+    consent.require("bases.m", "MIT", None, Source(hub="owner/model", gated=True))
+    Path(".env").unlink()
     monkeypatch.setenv("HF_TOKEN", "hf_x")
     consent.require("bases.m", "MIT", None, Source(hub="owner/model", gated=True))
 

@@ -126,6 +126,56 @@ def test_gates_of_what_is_kept():
     refuse("mine", [vars(gate) for gate in found.values() if gate.passed])
 
 
+def spread_gate(spreads_st, least=1.5):
+    (gate,) = gates(GateSettings(prosodic_spread_st=least), np.ones(1), 0, {}, spreads_st)[2:]
+    return gate
+
+
+def test_the_gate_of_the_prosodic_spread_is_by_the_corpus_with_least():
+    lively, flat = np.array([2.0, 3.0, np.nan, 4.0]), np.array([0.2, 0.4, 9.0])
+    passed = spread_gate({"aino": lively, "empty": np.zeros(0)})
+    assert passed.passed and passed.found == 3.0 and passed.meaning.endswith("with least, aino: 3 of 4 clips measured")
+    failed = spread_gate({"aino": lively, "otso": flat})
+    assert not failed.passed and failed.found == 0.4
+    with pytest.raises(
+        KaikuError, match=r"prosodic spread is 0\.4, wanted at least 1\.5 \(semitones.*otso: 3 of 3"
+    ) as e:
+        refuse("mine", [vars(failed)])
+    assert "record or choose livelier speech for otso" in str(e.value)
+    assert "select.pitch_spread_st: {min: 1.5}" in str(e.value)
+    assert len(gates(GateSettings(), np.ones(1), 0, {}, {"otso": flat})) == 2, "not asked"
+
+
+@pytest.mark.parametrize("spreads_st", [{}, {"aino": np.zeros(0)}, {"aino": np.ones(3), "otso": np.full(2, np.nan)}])
+def test_a_spread_that_was_not_measured_does_not_pass(spreads_st):
+    gate = spread_gate(spreads_st)
+    assert gate.found is None and not gate.passed
+    with pytest.raises(KaikuError, match=r"prosodic spread is not known.*measure the check `pitch`"):
+        refuse("mine", [vars(gate)])
+
+
+def test_a_survey_judges_the_spread_of_kept_clips_only():
+    def spread(values):
+        own = settings(gates={"prosodic_spread_st": 1.5}, select={"duration_s": [None, 20]})
+        segments, transcripts, measures = tables(CLIPS)
+        found = Survey(own)
+        assert found.asked == {"duration_s", "pitch_spread_st"}
+        frame = decide(segments, transcripts, measures, own, recordings_total=MANY)
+        facts = {} if values is None else {"pitch_spread_st": np.array(values)}
+        found.add("c", frame, facts, ())
+        result = found.result()
+        return next(g for g in result["gates"] if g["name"] == "prosodic spread"), result
+
+    gate, result = spread([0.5, 0.7, 9.0, 0.9])  # the third is longer than 20 s
+    assert gate["found"] == pytest.approx(0.7) and not gate["passed"] and not result["passed"]
+    assert any(s.startswith("gate prosodic spread: record or choose livelier speech for c") for s in result["advice"])
+    assert sum(result["measures"]["pitch_spread_st"]["kept"]) == 3
+    gate, result = spread([2, 3, 0.1, np.nan])
+    assert gate["found"] == 2.5 and gate["passed"] and not any("prosodic" in s for s in result["advice"])
+    gate, result = spread(None)
+    assert gate["found"] is None and not gate["passed"]
+
+
 def test_defects_are_clips_not_warnings_and_not_durations():
     warn = {"snr_db": [40, None], "confidence": [0.95, None], "duration_s": [3, None]}
     found = surveyed(warn=warn, gates={"defects": 0.5})

@@ -33,3 +33,32 @@ def decided(clips, recordings_total=MANY, withdrawn=(), shards=1, **values) -> p
         *tables(clips), settings(**values), recordings_total=recordings_total, withdrawn=withdrawn, shards=shards
     )
     return found.set_axis(found["clip"].to_numpy())
+
+
+def corpus(recordings, *, cut=((0, 2), (2.5, 4), (5, 9.5)), length_s=10.0, speaker="s"):
+    """Segments, transcripts and measures of some recordings, each cut the same way."""
+    segments = pd.DataFrame(
+        [
+            {
+                "item": r,
+                "key": "k",
+                "status": "ok",
+                "error": None,
+                "clip": f"{r}-{i}",
+                "recording": r,
+                "start_s": float(a),
+                "end_s": float(b),
+                "recording_s": length_s,
+                "speaker": speaker,
+                "language": "fi",
+            }
+            for r in recordings
+            for i, (a, b) in enumerate(cut)
+        ]
+    )
+    clips = segments["clip"]
+    transcripts = pd.DataFrame(
+        {"clip": clips, "status": "ok", "error": None, "text_raw": "Raaka – " + clips, "text": "teksti " + clips}
+    ).assign(confidence=0.9)
+    measures = pd.DataFrame({"clip": clips, "status": "ok", "snr_db": 30.0, "hum_db": np.nan})
+    return segments, transcripts, measures

@@ -7,6 +7,9 @@ from kaiku.store import digest, items, rows
 from kaiku.store.containers import Npy, Tar
 from kaiku.store.items import Artefact, Item, Outcome
 
+SHARD = {"a": b"abc", "b": b"de|f||gh", "c": b"ijkl", "d": b"", "e": b"m|no"}
+KINDS = ("tar", "npy", "none")
+
 
 def reverse(content, times):
     """Each part of `a|b|c` is a row with its bytes backwards as payload; an empty part is a row without payload."""

@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from disturbed import (
@@ -21,11 +22,13 @@ from safetensors.torch import load_file
 import kaiku.train.lora
 from kaiku.errors import KaikuError
 from kaiku.store.owner import Superseded
+from kaiku.store.protos import Sentence, group_by_speaker, write_protos
 from kaiku.train.curve import read_curve
 from kaiku.train.run import train
 from kaiku.train.settings import LoraSettings
 from kaiku.train.state import clear
 from kaiku.train.stop import stop_request
+from workflow_scripts.train_model import corpora_of
 
 ADAPTER = "adapter_model.safetensors"
 
@@ -103,6 +106,19 @@ def test_killed_and_resumed_equals_undisturbed(tmp_path, base, reference, exit_c
     result = train(spec)
     assert result.resumed_from == done // 4 * 4
     assert published(spec) == published(reference)
+
+
+def test_a_mixed_training_is_recorded_and_resumes_equal(tmp_path, base, reference, exit_code_of):
+    mixed = {"mix": {"aino": 2.0, "otso": 0.5}, "corpora": ("aino",) * 5 + ("otso",) * 12}
+    straight = make_spec(tmp_path, base, "straight", **mixed)
+    train(straight)
+    assert json.loads((straight.out / "run.json").read_text())["mix"] == mixed["mix"]
+    assert "mix" not in json.loads((reference.out / "run.json").read_text())
+    assert published(straight) != published(reference)
+    assert exit_code_of(partial(train_and_die, **mixed), tmp_path, base, 26) == -signal.SIGKILL
+    again = make_spec(tmp_path, base, **mixed)
+    assert train(again).resumed_from == 4
+    assert published(again) == published(straight)
 
 
 def test_killed_while_saving_resumes_from_the_checkpoint_before(tmp_path, base, reference, exit_code_of):
@@ -214,6 +230,19 @@ def test_an_adapter_that_is_not_neutral_at_first_is_found_out(tmp_path, base, mo
 def test_empty_data_is_refused(tmp_path, base, empty):
     with pytest.raises(KaikuError, match="held out"):
         train(make_spec(tmp_path, base, **{empty: []}))
+
+
+def test_packs_tell_the_corpus_of_each_sentence(tmp_path):
+    paths = [tmp_path / "aino-000.protos", tmp_path / "aino-2-013.protos"]
+    for path, count in zip(paths, (1, 2), strict=True):
+        sentences = [Sentence("kai", "text", np.ones((3, 2), np.uint16))] * count
+        write_protos(path, group_by_speaker(path.stem, sentences))
+    assert corpora_of(paths) == ["aino", "aino-2", "aino-2"]
+
+
+def test_a_mix_of_a_corpus_without_a_clip_is_refused(tmp_path, base):
+    with pytest.raises(KaikuError, match=r"mix\.otso: no training sentence is of that corpus, of 17 in all"):
+        train(make_spec(tmp_path, base, mix={"otso": 2.0}, corpora=("aino",) * 17))
 
 
 def test_targets_that_match_nothing_are_refused(tmp_path, base):
