@@ -5,13 +5,15 @@
     python benchmarks/checks.py --corpus FOLDER --speed         hours of audio per core-hour, by check
 
 Every fault is planted into every clip, one at a time; found is what then lies outside the suggested bound. A clip of
-which a measure cannot be taken counts for neither. CPU time of the process counts, not the clock, except where two
-processes are compared with one: on an idle machine only.
+which a measure cannot be taken counts for neither. Into the texts of the toy other scripts are planted likewise. CPU
+time of the process counts, not the clock, except where two processes are compared with one: on an idle machine only.
 """
 
 import argparse
 import io
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,10 +25,14 @@ from kaiku import plugins
 from kaiku.audio.clips import ClipAudio
 from kaiku.audio.decode import SUFFIXES, read_mono
 from kaiku.audio.resample import resample
-from kaiku.checks import Described, duplicate
+from kaiku.checks import Described, duplicate, script
 from kaiku.settings import DEFAULT_CHECKS
+from kaiku.text import vtt
+from kaiku.text.spoken import SpokenText
 
 TOY = Path(__file__).parents[1] / "toy/corpus"
+LANGUAGES = {"aino": "fi", "otso": "fi", "en-us": "en", "pt-br": "pt", "te": "te"}
+"""Of the toy's clean folders."""
 BOUNDS = {  # measure: (least, greatest) that is kept
     "hum_db": (None, 12),
     "clipped_share": (None, 1e-5),
@@ -34,8 +40,9 @@ BOUNDS = {  # measure: (least, greatest) that is kept
     "snr_db": (15, None),
     "bandwidth_hz": (6000, None),
     "duplicates_before": (None, 0),
+    "foreign_script_share": (None, 0.05),
 }
-"""The bounds that docs/checks.md suggests."""
+"""The bounds that docs/checks.md and docs/transcripts.md suggest."""
 COMPARISONS = ("duplicate", "speaker_outlier")
 
 Wave = np.ndarray  # float32 [samples]
@@ -54,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         report_speed(files)
     else:
         report_found({file.as_posix(): read_mono(file) for file in files})
+        if arguments.corpus is None:
+            report_texts(toy_texts())
 
 
 def clean_files(folder: Path | None) -> list[Path]:
@@ -73,7 +82,7 @@ def spread(files: list[Path], most: int) -> list[Path]:
 def report_found(clips: dict[str, tuple[Wave, int]]) -> None:
     print(f"{len(clips)} clips, {sum(len(wave) / rate for wave, rate in clips.values()):.0f} s")
     clean = {name: measured(*clip) for name, clip in clips.items()}
-    print(f"{'planted':<34} {'measure':<18} {'found':>5} {'of':>5} {'not measurable':>15}")
+    print(f"{'planted':<34} {'measure':<20} {'found':>5} {'of':>5} {'not measurable':>15}")
     for fault, (field, plant) in FAULTS.items():
         values = [measured(*plant(*clip, np.random.default_rng(n)))[field] for n, clip in enumerate(clips.values())]
         tell(fault, field, values)
@@ -84,7 +93,7 @@ def report_found(clips: dict[str, tuple[Wave, int]]) -> None:
         "duplicates_before",
         [m["duplicates_before"] for m in with_copies[len(clips) :]],
     )
-    print(f"\n{'clean':<34} {'measure':<18} {'false':>5} {'of':>5} {'not measurable':>15}")
+    print(f"\n{'clean':<34} {'measure':<20} {'false':>5} {'of':>5} {'not measurable':>15}")
     for field in ("hum_db", "clipped_share", "pops", "snr_db", "bandwidth_hz"):
         tell("", field, [found[field] for found in clean.values()])
         for name, found in clean.items():
@@ -93,10 +102,34 @@ def report_found(clips: dict[str, tuple[Wave, int]]) -> None:
     tell("", "duplicates_before", [m["duplicates_before"] for m in alone])
 
 
+def report_texts(texts: Sequence[SpokenText]) -> None:
+    print(f"\n{len(texts)} texts")
+    print(f"{'planted':<34} {'measure':<20} {'found':>5} {'of':>5} {'not measurable':>15}")
+    for name, letters in LETTERS.items():
+        others = [text for text in texts if not is_in(text, letters)]
+        wrong = {"": [written(text.text, letters) for text in others]}
+        wrong[", one word"] = [one_word(text.text, letters, np.random.default_rng(n)) for n, text in enumerate(others)]
+        for part, planted in wrong.items():
+            spoken = [replace(text, text=other) for text, other in zip(others, planted, strict=True)]
+            tell(f"{name} letters{part}", SCRIPT, [script.measure(text, script.Settings())[SCRIPT] for text in spoken])
+    print(f"\n{'clean':<34} {'measure':<20} {'false':>5} {'of':>5} {'not measurable':>15}")
+    tell("", SCRIPT, [script.measure(text, script.Settings())[SCRIPT] for text in texts])
+
+
+def toy_texts() -> list[SpokenText]:
+    """The toy's right texts, sentence by sentence."""
+    found = []
+    for file in sorted(file for name in ("aino", "otso", "clips") for file in (TOY / name).rglob("*")):
+        said = file.read_text(encoding="utf-8") if file.suffix in (".vtt", ".lab") else ""
+        sentences = [text for _, _, text in vtt.parse(said)] if file.suffix == ".vtt" else said.splitlines()
+        found += [SpokenText(text, LANGUAGES[file.parent.name]) for text in sentences]
+    return found
+
+
 def tell(what: str, field: str, values: Sequence[float | None]) -> None:
     known = [value for value in values if value is not None]
     flagged = sum(is_outside(field, value) for value in known)
-    print(f"{what:<34} {field:<18} {flagged:>5} {len(known):>5} {len(values) - len(known):>15}")
+    print(f"{what:<34} {field:<20} {flagged:>5} {len(known):>5} {len(values) - len(known):>15}")
 
 
 def is_outside(field: str, value: float | None) -> bool:
@@ -172,6 +205,32 @@ def planted_copy(wave: Wave, rate: int, rng: np.random.Generator) -> tuple[Wave,
     file.seek(0)
     return soundfile.read(file, dtype="float32")
 
+
+def is_in(text: SpokenText, letters: str) -> bool:
+    """Whether a text is written in the script of some letters."""
+    of_script = {unicodedata.name(letter).split()[0] for letter in letters}
+    return any(unicodedata.name(sign, "").split(" ")[0] in of_script for sign in text.text)
+
+
+def written(text: str, letters: str) -> str:
+    """A text letter for letter in another script, without the marks of its own."""
+    signs = [sign for sign in unicodedata.normalize("NFC", text) if unicodedata.category(sign)[0] != "M"]
+    return "".join(letters[ord(sign) % len(letters)] if sign.isalpha() else sign for sign in signs)
+
+
+def one_word(text: str, letters: str, rng: np.random.Generator) -> str:
+    words = text.split()
+    at = int(rng.integers(len(words)))
+    return " ".join([*words[:at], written(words[at], letters), *words[at + 1 :]])
+
+
+SCRIPT = "foreign_script_share"
+LETTERS = {
+    "Latin": "abcdefghijklmnopqrstuvwxyz",
+    "Cyrillic": "абвгдежзийклмнопрстуфхцчшщъыьэюя",
+    "Devanagari": "कखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसह",
+    "Telugu": "కఖగఘఙచఛజఝఞటఠడఢణతథదధనపఫబభమయరలవశషసహ",
+}
 
 Plant = Callable[[Wave, int, np.random.Generator], tuple[Wave, int]]
 FAULTS: dict[str, tuple[str, Plant]] = {

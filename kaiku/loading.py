@@ -1,7 +1,8 @@
 """Configured plug-ins with their weights: codecs, families and checks, as programs use them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,18 @@ def asr_device(own: AsrSettings) -> str:
     return getattr(plugins.find("asr", own.kind).Settings.model_validate(own.options), "device", "cpu")
 
 
+def asr_cores(own: AsrSettings) -> int:
+    """CPU cores of a job that transcribes: the threads of each of the workers that are asked for."""
+    options = plugins.find("asr", own.kind).Settings.model_validate(own.options)
+    workers = getattr(options, "workers", 1)
+    return getattr(options, "threads", 1) * (1 if workers == "auto" else workers)
+
+
+def asr_gpus(own: AsrSettings) -> int:
+    """GPUs of a job that transcribes, where it runs on any."""
+    return getattr(plugins.find("asr", own.kind).Settings.model_validate(own.options), "gpus", 1)
+
+
 def check_device(settings: Settings, check: str) -> str:
     """Where a check runs as configured; `cpu` for one that offers no choice."""
     return getattr(_check_options(settings, check), "device", "cpu")
@@ -88,12 +101,33 @@ def check_digests(settings: Settings, check: str) -> dict[str, str]:
     return found
 
 
+def examine_check(settings: Settings, check: str, languages: Collection[str]) -> None:
+    """Raise KaikuError where a check could measure no text in these languages (BCP 47) with what it is to load.
+
+    Nothing is loaded for that, so that a wrong model is told before another check's figures are waited for.
+    """
+    module = plugins.find("checks", check)
+    if hasattr(module, "examine"):
+        with _told_of(check):
+            module.examine(_check_options(settings, check), check_files(settings, check).get("model"), languages)
+
+
 def load_check(settings: Settings, check: str) -> Callable[[Any], Measures]:
     """A check ready to measure clips or texts; for one that loads something, its device was claimed before."""
     module, options = plugins.find("checks", check), _check_options(settings, check)
     if not hasattr(module, "load"):
         return partial(module.measure, settings=options)
-    return module.load(options, check_files(settings, check).get("model")).measure
+    with _told_of(check):
+        return module.load(options, check_files(settings, check).get("model")).measure
+
+
+@contextmanager
+def _told_of(check: str) -> Iterator[None]:
+    """Name the check in what is told of its files."""
+    try:
+        yield
+    except KaikuError as fault:
+        raise type(fault)(f"checks.{check}: {fault.found}", expected=fault.expected, remedy=fault.remedy) from fault
 
 
 def _check_options(settings: Settings, check: str) -> Any:

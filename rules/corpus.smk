@@ -6,6 +6,8 @@ at texts: data/text_measures likewise. Where checks compare clips: data/descript
 whose jobs look at all shards of their corpus.
 """
 
+from kaiku.loading import asr_cores, asr_gpus
+
 
 rule segment_recordings:
     """Cut recordings into clips at pauses; clips that are cut already pass through."""
@@ -51,9 +53,10 @@ rule transcribe_segments:
         corpus=RECORDED,
     conda:
         "../envs/kaiku.yaml"
+    threads: lambda w: asr_cores(SETTINGS.asr[w.asr])
     resources:
         mem_mb=2000,
-        gpu=lambda w: gpus(asr_device(SETTINGS.asr[w.asr])),
+        gpu=lambda w: gpus(asr_device(SETTINGS.asr[w.asr])) * asr_gpus(SETTINGS.asr[w.asr]),
     params:
         key=lambda w: key("transcribe", w.asr),
     shell:

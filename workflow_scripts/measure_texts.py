@@ -13,7 +13,7 @@ from typing import Any
 
 from kaiku import devices, job, stages
 from kaiku.audio.resample import resample
-from kaiku.loading import check_device, check_digests, load_check
+from kaiku.loading import check_device, check_digests, examine_check, load_check
 from kaiku.settings import Settings
 from kaiku.store import artefacts, items, rows, tables
 from kaiku.store.clips import ClipStore, audio_key
@@ -48,6 +48,8 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
         needed = sorted({item.work[1] for item in missing})
+        for check in needed:
+            examine_check(settings, check, languages(settings, args.asr))
         devices.claim(*(check_device(settings, check) for check in needed))
         measurers = {check: load_check(settings, check) for check in needed}
         audio = ClipStore(args.segments, args.audio[0], settings.corpus_root(args.corpus)) if args.audio else None
@@ -94,6 +96,12 @@ def spoken_texts(
             second = stages.second_asr(settings, check)
             texts[check, name] = replace(text, second=seconds[second][name]["text"]) if second else text
     return texts
+
+
+def languages(settings: Settings, asr: str) -> set[str]:
+    """The languages of the corpora whose texts a transcriber gives, as far as the configuration says."""
+    named = {corpus for own in settings.datasets.values() if own.asr == asr for corpus in own.corpora}
+    return {settings.corpora[corpus].language for corpus in named} - {"", "und"}
 
 
 def by_clip(path: Path) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,8 @@ python -m workflow_scripts.transcribe_segments --asr given --corpus otso --segme
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from kaiku import devices, job, plugins, stages
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
 from kaiku.audio.resample import resample
 from kaiku.loading import asr_device, weights_digest
+from kaiku.machine import workers
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import artefacts, digest, items, manifests
 from kaiku.store.clips import ClipStore, audio_key
@@ -54,8 +56,10 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
         transcriber = load(settings, args.asr, folder)
-        for batch in batches(missing, getattr(transcriber, "batch_size", 1)):
-            yield from zip(batch, transcribe(transcriber, module.NEEDS, clips, batch), strict=True)
+        hear = partial(transcribe, transcriber, module.NEEDS, clips)
+        made = batches(missing, getattr(transcriber, "batch_size", 1))
+        for batch, found in side_by_side(hear, made, getattr(transcriber, "workers", 1)):
+            yield from zip(batch, found, strict=True)
 
     return artefacts.transcripts(args.rows, args.carry, before.of(args.rows)), clip_items, compute
 
@@ -68,10 +72,13 @@ def label(clip: dict[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load(settings: Settings, asr: str, folder: Path | None) -> Any:
-    """The transcriber with its model."""
+    """The transcriber with its model, on the GPUs that this process claims, with as many workers as fit."""
     own = settings.asr[asr]
     options = plugin_settings("asr", own.kind, own.options, f"asr.{asr}.options")
-    devices.claim(asr_device(own))
+    claimed = devices.claim(asr_device(own), count=getattr(options, "gpus", 1))
+    if hasattr(options, "workers"):
+        found = {"workers": workers.chosen(options, folder, claimed), "gpus": max(1, len(claimed))}
+        options = options.model_copy(update=found)
     return plugins.find("asr", own.kind).load(options, folder)
 
 
@@ -81,6 +88,28 @@ def batches(missing: Sequence[Item], size: int) -> Iterator[list[Item]]:
         missing = sorted(missing, key=lambda item: (item.work[1].start_s - item.work[1].end_s, item.id))
     for first in range(0, len(missing), size):
         yield list(missing[first : first + size])
+
+
+def side_by_side(
+    hear: Callable[[list[Item]], list[Outcome]], batches: Iterable[list[Item]], workers: int
+) -> Iterator[tuple[list[Item], list[Outcome]]]:
+    """Each batch with its outcomes as soon as it is heard, so many in work at once and one more that waits for them."""
+    if workers == 1:
+        yield from ((batch, hear(batch)) for batch in batches)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        running: dict[Future[list[Outcome]], list[Item]] = {}
+        for batch in batches:
+            running[pool.submit(hear, batch)] = batch
+            if len(running) > workers:
+                yield from _heard(running)
+        while running:
+            yield from _heard(running)
+
+
+def _heard(running: dict[Future[list[Outcome]], list[Item]]) -> Iterator[tuple[list[Item], list[Outcome]]]:
+    for done in wait(running, return_when=FIRST_COMPLETED).done:
+        yield running.pop(done), done.result()
 
 
 def transcribe(transcriber: Any, needs: str, clips: ClipStore, batch: Sequence[Item]) -> list[Outcome]:

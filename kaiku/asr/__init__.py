@@ -45,6 +45,9 @@ class Transcriber(Protocol):
 
     One that hears several clips at once has `batch_size` above 1 and `transcribe_batch(clips)`, which returns a
     transcript for each; where a batch changes results in the last digits, its size is a setting that enters the key.
+    One that may be called from several threads at once has `workers`, how many; what a batch comes to does not depend
+    on others that are heard beside it. Its settings `workers` (a number or `auto`) and `gpus` are `speed_only`; `load`
+    gets them as the memory that is free and the GPUs that were claimed allow.
     """
 
     def transcribe(self, clip: Spoken) -> Transcript:

@@ -1,6 +1,7 @@
 """Whisper by the transformers library, from a folder as OpenAI's is laid out on the Hugging Face hub.
 
-For models that were fine-tuned with transformers, without converting them; in full precision, no sampling.
+For models that were fine-tuned with transformers, without converting them; in full precision, no sampling. One worker:
+threads would share one interpreter and one stream of the GPU, so that only `batch_size` makes it faster.
 """
 
 from collections.abc import Sequence

@@ -1,11 +1,12 @@
 """Whisper in CTranslate2 by faster-whisper: single clips or batches, no sampling, never from a model hub."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
 from kaiku.asr._whisper import WINDOW_S, as_probability, checked, language_code
@@ -34,7 +35,15 @@ class Settings(Strict):
         "otherwise for more of them: more than 1 is for machines that do not count on the same bits.",
     )
     device: Literal["auto", "cpu", "cuda"] = speed_only("auto", description="Where the model runs.")
-    threads: int = speed_only(1, ge=1, description="CPU threads of one job.")
+    threads: int = speed_only(1, ge=1, description="CPU threads of a worker.")
+    workers: PositiveInt | Literal["auto"] = speed_only(
+        "auto",
+        description="Batches that one job hears side by side on each device. auto: on a GPU as many as fit into its "
+        "free memory, 4 at most; on a CPU one, since shards run beside each other. A number is lowered to what fits.",
+    )
+    gpus: int = speed_only(
+        1, ge=1, description="GPUs that one job takes; more than one is for a corpus of fewer shards than GPUs."
+    )
 
 
 class Whisper:
@@ -42,7 +51,7 @@ class Whisper:
 
     def __init__(self, model: "WhisperModel", settings: Settings):
         self.model, self.settings = model, settings
-        self.batch_size = settings.batch_size
+        self.batch_size, self.workers = settings.batch_size, model.model.num_workers
 
     def transcribe(self, clip: Spoken) -> Transcript:
         """The text of one clip; where nothing is heard, an empty text without confidence."""
@@ -50,6 +59,10 @@ class Whisper:
 
     def transcribe_batch(self, clips: Sequence[Spoken]) -> list[Transcript]:
         """The texts of some clips. Those of one window and known language are heard together, the others one by one."""
+        with self._room():
+            return self._transcribe(clips)
+
+    def _transcribe(self, clips: Sequence[Spoken]) -> list[Transcript]:
         found: dict[int, Transcript] = {}
         together: dict[int, tuple[np.ndarray, str]] = {}
         for number, clip in enumerate(clips):
@@ -65,6 +78,16 @@ class Whisper:
         if together:
             found |= zip(together, self._together(*zip(*together.values(), strict=True)), strict=True)
         return [found[number] for number in range(len(clips))]
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Raise MemoryError where workers took the memory from each other: that is no fault of a clip."""
+        try:
+            yield
+        except RuntimeError as fault:
+            if self.workers == 1 or "out of memory" not in str(fault):
+                raise
+            raise MemoryError(f"{fault} ({self.workers} workers): set `workers` of the transcriber to fewer") from fault
 
     def _window(self, audio: np.ndarray) -> np.ndarray:
         """float32 [mel bands, frames of a whole window]; no frames where the audio is shorter than one."""
@@ -85,7 +108,8 @@ class Whisper:
             for language in languages
         ]
         results = whole.generate(
-            whole.encode(StorageView.from_array(np.ascontiguousarray(np.stack(windows)))),
+            # Not encoded by a call of its own: another worker, on another GPU, might take the next one.
+            StorageView.from_array(np.ascontiguousarray(np.stack(windows))),
             [[*tokenizer.sot_sequence, tokenizer.no_timestamps] for tokenizer in tokenizers],
             beam_size=self.settings.beam_size,
             max_length=self.model.max_length,
@@ -143,8 +167,10 @@ def load(settings: Settings, folder: Path) -> Whisper:
         model = WhisperModel(
             str(folder),
             device=settings.device,
+            device_index=list(range(settings.gpus)),
             compute_type=settings.compute_type,
             cpu_threads=settings.threads,
+            num_workers=1 if settings.workers == "auto" else settings.workers,
             local_files_only=True,
         )
     except (ValueError, RuntimeError) as fault:

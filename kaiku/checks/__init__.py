@@ -18,6 +18,9 @@ A check that must load something first has, instead of `measure`,
   `load(settings, folder)`    an object with `measure(clip)`; folder: files of the base model that the setting `model`
                               names, or None
   `tiny(folder)`              writes small files that `load` reads, and returns the settings to load them with
+and, where it measures texts, perhaps
+  `examine(settings, folder, languages)`   raises KaikuError where those files could measure none of these languages;
+                              called before any check loads or measures anything
 Its settings `model` and `reference` (a file) are `by_content`: digests of what they name enter its keys. A setting
 `device` says where it runs.
 

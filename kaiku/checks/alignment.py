@@ -5,6 +5,7 @@ The model is any `*ForCTC` of transformers with a vocabulary of letters (wav2vec
 """
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,10 +13,11 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.asr._transformers import exact_fp32, load_whole
-from kaiku.errors import KaikuError
+from kaiku.errors import CorruptFile, KaikuError
 from kaiku.metrics.recognition import comparable
 from kaiku.strict import Strict, by_content, speed_only
 from kaiku.text import ctc
+from kaiku.text.letters import foreign_shares
 from kaiku.text.spoken import SAMPLE_RATE, SpokenText
 
 NEEDS = "text"
@@ -108,6 +110,25 @@ class Letters:
         return found
 
 
+def examine(settings: Settings, folder: Path, languages: Collection[str]) -> None:
+    """Raise KaikuError where the model in a folder could align none of these languages (BCP 47), by its small files.
+
+    That is a model of another kind, or a vocabulary without a letter of the script of any of them.
+    """
+    letters = "".join(sorted(token for token in read_letters(folder).tokens if len(token) == 1 and token.isalpha()))
+    kinds = _json(folder / "config.json").get("architectures") or []
+    if kinds and not any(kind.endswith("ForCTC") for kind in kinds):
+        raise KaikuError(f"{folder}: a {kinds[0]}", expected=_MODEL, remedy=_ANOTHER)
+    if not letters:
+        raise KaikuError(f"{folder}/vocab.json: no token is a single letter", expected=_MODEL, remedy=_ANOTHER)
+    if languages and all(foreign_shares(letters, language)[1] == 1 for language in languages):
+        raise KaikuError(
+            f"{folder}/vocab.json: letters {letters[:40]!r}",
+            expected=f"those of {', '.join(sorted(languages))}",
+            remedy=_ANOTHER,
+        )
+
+
 def load(settings: Settings, folder: Path) -> Aligner:
     """The aligner with the model that stands in a folder."""
     from transformers import AutoFeatureExtractor, AutoModelForCTC
@@ -132,22 +153,32 @@ def read_letters(folder: Path) -> Letters:
     """The vocabulary of a CTC model's folder."""
     for name in ("config.json", "vocab.json"):
         if not (folder / name).is_file():
-            raise KaikuError(
-                f"{folder}: no {name}",
-                expected="a CTC model of transformers (*ForCTC) with a vocabulary of letters",
-                remedy="Name another base model in `checks: {alignment: {model: ...}}`.",
-            )
-    tokens = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+            raise KaikuError(f"{folder}: no {name}", expected=_MODEL, remedy=_ANOTHER)
+    tokens = _json(folder / "vocab.json")
     if any(not isinstance(token, int) for token in tokens.values()):
         raise KaikuError(
             f"{folder}/vocab.json: a vocabulary for each of {len(tokens)} languages",
             expected="one vocabulary",
             remedy="Save the model with the one of your language; its adapter belongs to it.",
         )
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     own = folder / "tokenizer_config.json"
-    said = json.loads(own.read_text(encoding="utf-8")) if own.is_file() else {}
-    return Letters(tokens, config.get("pad_token_id") or 0, said.get("word_delimiter_token") or "|")
+    said = _json(own) if own.is_file() else {}
+    blank = _json(folder / "config.json").get("pad_token_id") or 0
+    return Letters(tokens, blank, said.get("word_delimiter_token") or "|")
+
+
+_MODEL = "a CTC model of transformers (*ForCTC) with a vocabulary of letters"
+_ANOTHER = "Name another base model in `checks: {alignment: {model: ...}}`."
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise CorruptFile(f"{path}: {fault}", expected="JSON", remedy="Fetch it again.") from fault
+    if not isinstance(found, dict):
+        raise CorruptFile(f"{path}: a {type(found).__name__}", expected="names with values", remedy="Fetch it again.")
+    return found
 
 
 def tiny(folder: Path) -> Settings:

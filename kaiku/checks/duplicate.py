@@ -3,6 +3,7 @@
 A clip is described by the course of its loudness in eight bands, from where it begins to be loud to where it ends:
 gain, equalisation and silence at the edges leave that as it is. Two clips are alike as far as these courses correlate.
 Another reading of the same sentence is none; a trim that cuts into speech is found up to a tenth at either end.
+Takes of one short word are as much alike as copies are: clips shorter than `min_s` are not measured.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from functools import cache
 import numpy as np
 from pydantic import Field
 
-from kaiku.audio.clips import MEL_BANDS, ClipAudio
+from kaiku.audio.clips import HOP_S, MEL_BANDS, ClipAudio
 from kaiku.checks import Described, Measures
 from kaiku.strict import Strict
 
@@ -42,6 +43,12 @@ class Settings(Strict):
     """From when on two clips are one."""
 
     similarity: float = Field(0.8, gt=0.5, lt=1, description="correlation from which two clips count as the same sound")
+    min_s: float = Field(
+        1.0,
+        ge=0,
+        description="s of sound, silence at the edges left out, that a clip has at least to be compared: takes of one "
+        "word of half a second are as much alike as copies",
+    )
 
 
 def describe(clip: ClipAudio) -> np.ndarray | None:
@@ -68,15 +75,27 @@ def describe(clip: ClipAudio) -> np.ndarray | None:
 
 
 def compare(described: Described, wanted: Sequence[int], settings: Settings) -> list[Measures]:
-    lengths, fine = described.vectors[:, 0], np.ascontiguousarray(described.vectors[:, 1:])
+    seconds = np.rint(np.exp(described.vectors[:, 0])) * HOP_S
+    compared = np.flatnonzero(seconds >= settings.min_s)
+    places = [place for place in wanted if seconds[place] >= settings.min_s]
+    clips = [described.clips[place] for place in compared]
+    found = iter(_compared(clips, described.vectors[compared], np.searchsorted(compared, places), settings))
+    return [next(found) if seconds[place] >= settings.min_s else dict.fromkeys(FIELDS) for place in wanted]
+
+
+def _compared(clips: Sequence[str], vectors: np.ndarray, wanted: np.ndarray, settings: Settings) -> list[Measures]:
+    """The measures of the clips at the places `wanted` among some that are all long enough."""
+    if not len(wanted):
+        return []
+    lengths, fine = vectors[:, 0], np.ascontiguousarray(vectors[:, 1:])
     rough = _rough(fine)
     found: list[Measures] = []
     for start in range(0, len(wanted), BLOCK):
-        places = np.array(wanted[start : start + BLOCK])
+        places = wanted[start : start + BLOCK]
         alike = fine[places] @ fine.T / fine.shape[1]  # [places, clips]
         _try_trims(alike, places, lengths, rough, fine)
         alike[np.arange(len(places)), places] = -1
-        found += [_measures(described.clips, place, row, settings) for place, row in zip(places, alike, strict=True)]
+        found += [_measures(clips, place, row, settings) for place, row in zip(places, alike, strict=True)]
     return found
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ WORKSPACE_NEEDS, WORKSPACE_LIKES, TMP_LIKES = 1 * GB, 20 * GB, 2 * GB
 MEMORY_NEEDS, MEMORY_LIKES = 2 * GB, 8 * GB
 """Bytes: a job with its libraries takes 1 to 3 GB."""
 FEWEST_FILES = 10_000
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 DRIVERS = {11: (450, 80, 2), 12: (525, 60, 13), 13: (580, 65, 6)}
 """Oldest Linux driver for each CUDA generation (NVIDIA, CUDA compatibility: minor version compatibility)."""
@@ -77,13 +78,30 @@ def memory() -> Finding:
         import psutil
     except ImportError:  # told among the packages
         return Finding("memory", "cannot be told without psutil", "warning", "Run `make setup`.")
-    found = psutil.virtual_memory()
-    limit = _number(Path("/sys/fs/cgroup/memory.max"))
-    total, free = min(found.total, limit or found.total), min(found.available, limit or found.available)
+    limit = _number(MEMORY_LIMIT)
+    total, free = min(psutil.virtual_memory().total, limit or sys.maxsize), free_memory()
     told = f"{size(free)} of {size(total)} memory available"
     remedy = "Run fewer jobs at once (`--cores 1`, or `--resources mem_mb=...`)."
     status = "problem" if total < MEMORY_NEEDS else "warning" if free < MEMORY_LIKES else "ok"
     return Finding("memory", told, status, remedy if status != "ok" else "")
+
+
+def free_memory() -> int:
+    """Bytes of memory that this process can have."""
+    import psutil
+
+    return min(psutil.virtual_memory().available, _number(MEMORY_LIMIT) or sys.maxsize)
+
+
+def free_on_cards(names: Sequence[str]) -> int:
+    """Bytes free on that one of some GPUs, by UUID, that has the fewest; 0 where nvidia-smi does not tell."""
+    asked = ["nvidia-smi", f"--id={','.join(names)}", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = [int(word) for word in done.stdout.split() if word.isdigit()]
+    return min(found) << 20 if len(found) == len(names) else 0
 
 
 def cards() -> tuple[list[Card], str]:

@@ -91,6 +91,8 @@ class Survey:
         return list(done.values())
 
     def _look(self, job: Job, needs: Sequence[Work]) -> Work:
+        if job.rule == "compare_clips":
+            return self._comparisons(job, needs)
         if job.rule not in self.programs:
             return Work(job, 1)
         known = all(need.stands is not None for need in needs)
@@ -160,6 +162,16 @@ class Survey:
     def _shard(self, job: Job, stands: Stands) -> tuple[Artefact, list[Item]]:
         artefact, items, _ = self.programs[job.rule].shard(self.settings, self._arguments(job, stands))
         return artefact, items
+
+    def _comparisons(self, job: Job, needs: Sequence[Work]) -> Work:
+        """All clips of the shard, whichever of the corpus changed: a comparison keeps none."""
+        corpus, shard = job.names["corpus"], job.names["shard"]
+        for need in needs:
+            if need.job.rule == "describe_clips" and need.job.names["shard"] == shard:
+                clips = None if need.compute is None else need.compute + need.there
+                return Work(job, clips, about=need.about)
+        clips = sum(map(len, self.clips.of_shard(corpus, shard).values()))
+        return Work(job, clips * len(self.settings.checks_that_need("corpus")))
 
     # --- decisions
 

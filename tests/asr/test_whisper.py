@@ -83,7 +83,7 @@ def test_a_damaged_model_is_told(folder, tmp_path):
 
 
 def test_speed_stays_out_of_the_key():
-    slow, fast = whisper.Settings(), whisper.Settings(threads=8, device="cuda")
+    slow, fast = whisper.Settings(), whisper.Settings(threads=8, device="cuda", workers=3, gpus=2)
     assert (
         key_params(slow)
         == key_params(fast)

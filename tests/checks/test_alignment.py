@@ -119,3 +119,34 @@ def test_another_vocabulary_is_refused(folder, tmp_path):
     (broken / "vocab.json").write_text(json.dumps({"fin": {"a": 0}, "tel": {"a": 0}}))
     with pytest.raises(KaikuError, match="a vocabulary for each of 2 languages"):
         alignment.load(alignment.Settings(device="cpu"), broken)
+
+
+def examined(folder, *languages):
+    alignment.examine(alignment.Settings(), folder, languages)
+
+
+def test_a_model_of_the_language_is_let_pass_and_beside_another_language_too(folder):
+    for languages in (["fi"], ["en-US"], ["fi", "te"], ["sr"], []):
+        examined(folder, *languages)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "languages", "words"),
+    [
+        ("config.json", {"architectures": ["GPT2LMHeadModel"]}, ["fi"], r"a GPT2LMHeadModel.*Expected: a CTC model"),
+        ("config.json", {"architectures": ["Wav2Vec2Model"]}, ["fi"], r"a Wav2Vec2Model.*\*ForCTC"),
+        ("config.json", "{", ["fi"], r"config\.json: .*Expected: JSON"),
+        ("vocab.json", "[]", ["fi"], r"vocab\.json: a list"),
+        ("vocab.json", {"<pad>": 0, "ka": 1, "|": 2}, [], "no token is a single letter"),
+        ("vocab.json", {"<pad>": 0, "A": 1, "B": 2}, ["te", "ru"], "letters 'AB'. Expected: those of ru, te"),
+    ],
+)
+def test_a_model_that_could_align_nothing_is_told_from_its_small_files(
+    folder, tmp_path, name, content, languages, words
+):
+    for kept in ("config.json", "vocab.json"):  # and no weights
+        shutil.copy(folder / kept, tmp_path)
+    (tmp_path / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(KaikuError, match=words) as told:
+        examined(tmp_path, *languages)
+    assert str(tmp_path) in str(told.value)

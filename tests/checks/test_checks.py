@@ -37,24 +37,55 @@ def test_level_above_full_scale():
     assert measure(level, [0.1, 1.36, 0.1])["peak_db"] == pytest.approx(2.67, abs=0.01)
 
 
+def overdriven(samples, overdrive_db):
+    ceiling = np.abs(samples).max() / 10 ** (overdrive_db / 20)
+    return np.clip(samples, -ceiling, ceiling)
+
+
 @pytest.mark.parametrize(("overdrive_db", "least"), [(1, 3e-5), (3, 3e-4), (6, 3e-3)])
 def test_clipping_grows_with_overdrive(overdrive_db, least):
-    ceiling = np.abs(SPEECH).max() / 10 ** (overdrive_db / 20)
-    assert measure(clipping, np.clip(SPEECH, -ceiling, ceiling))["clipped_share"] >= least
+    assert measure(clipping, overdriven(SPEECH, overdrive_db))["clipped_share"] >= least
     assert measure(clipping, SPEECH)["clipped_share"] == 0
 
 
-def test_clipping_counts_runs_of_three():
-    samples = np.full(1000, 0.1)
-    samples[[10, 11, 50, 100, 101, 102, 200, 201, 202, 203]] = 0.8
-    assert measure(clipping, samples)["clipped_share"] == 7 / 1000
-    assert measure(clipping, samples, min_run=2)["clipped_share"] == 9 / 1000
+def test_clipping_below_full_scale_is_found_after_a_gain_and_an_offset():
+    clipped = overdriven(SPEECH, 3)
+    found = measure(clipping, clipped)["clipped_share"]
+    for changed in (0.1 * clipped, 0.1 * clipped + 0.02, -clipped):
+        in_16_bits = np.round(changed * 2**15) / 2**15
+        assert measure(clipping, in_16_bits)["clipped_share"] == pytest.approx(found, rel=0.1)
+
+
+def test_a_ceiling_on_one_side_counts_once():
+    clipped = np.minimum(SPEECH, SPEECH.max() / 1.4)
+    at_ceiling = np.count_nonzero(clipped == clipped.max())
+    assert measure(clipping, clipped)["clipped_share"] == at_ceiling / len(SPEECH) > 0
+
+
+def test_a_pile_is_none_where_levels_near_it_hold_about_as_many():
+    samples = np.zeros(1000)
+    samples[100:104], samples[200:204] = 0.8, 0.75
+    assert measure(clipping, samples)["clipped_share"] == 0
+    assert measure(clipping, samples, times=1)["clipped_share"] == 4 / 1000
+    samples[204:250:10] = 0.8
+    assert measure(clipping, samples)["clipped_share"] == 0
+    samples[300:310] = 0.8
+    assert measure(clipping, samples)["clipped_share"] == 19 / 1000
+
+
+@pytest.mark.parametrize("gain", [1, 0.1, 0.01, 0.003])
+def test_quiet_clips_of_16_bits_tones_and_coarse_steps_are_not_clipped(gain):
+    t = np.arange(2 * RATE) / RATE
+    for clean in (SPEECH, 0.5 * np.sin(2 * np.pi * 441.7 * t), np.round(SPEECH * 127) / 127):
+        assert measure(clipping, np.round(clean * gain * 2**15) / 2**15)["clipped_share"] == 0
 
 
 def test_clipping_at_the_edges_and_on_both_sides():
     samples = np.full(1000, 0.1)
-    samples[:3], samples[-4:] = 0.8, -0.8
-    assert measure(clipping, samples)["clipped_share"] == 7 / 1000
+    samples[:4], samples[-5:] = 0.8, -0.7
+    assert measure(clipping, samples)["clipped_share"] == 9 / 1000
+    assert measure(clipping, samples, min_samples=5)["clipped_share"] == 5 / 1000
+    assert measure(clipping, np.zeros(10))["clipped_share"] is None
 
 
 def test_speech_share_and_edges():

@@ -188,6 +188,33 @@ def test_a_clip_alone_has_no_similarity():
     ]
 
 
+def word(seed, length_s=0.5):
+    """A take of one word: a vowel of one voice that swells and fades, and noise that no other take has."""
+    t = np.arange(round(length_s * RATE)) / RATE
+    vowel = sum(np.sin(2 * np.pi * 120 * k * t) / (1 + abs(120 * k - 600) / 200) for k in range(1, 30))
+    noise = np.random.default_rng(seed).standard_normal(len(t))
+    return (0.1 * np.hanning(len(t)) * vowel + 0.002 * noise).astype(np.float32), RATE
+
+
+def test_takes_of_a_short_word_are_not_compared_and_long_clips_are():
+    copy = (0.5 * SENTENCES[0], RATE)
+    of = described(duplicate, [word(1), (SENTENCES[0], RATE), word(2), copy, (SENTENCES[1], RATE)])
+    found = compare(duplicate, of)
+    assert [m["duplicates"] for m in found] == [None, 1, None, 1, 0]
+    assert [m["duplicates_before"] for m in found] == [None, 0, None, 1, 0]
+    assert set(found[0]) == set(duplicate.FIELDS) and set(found[0].values()) == {None}
+    assert found[1]["duplicate_group"] == found[3]["duplicate_group"]
+    assert compare(duplicate, of, [3, 2]) == [found[3], found[2]]
+    taken_for_copies = compare(duplicate, of, min_s=0.3)
+    assert [m["duplicates"] for m in taken_for_copies] == [1, 1, 1, 1, 0]
+
+
+def test_a_corpus_of_short_clips_has_nothing_measured():
+    of = described(duplicate, [word(seed) for seed in range(3)])
+    assert compare(duplicate, of) == [dict.fromkeys(duplicate.FIELDS)] * 3
+    assert compare(duplicate, of, []) == []
+
+
 @pytest.mark.parametrize("check", [duplicate, speaker_outlier])
 def test_a_clip_is_compared_alike_whatever_else_is_asked(check):
     of = described(check, [(sentence, RATE) for sentence in SENTENCES])

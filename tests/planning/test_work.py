@@ -8,9 +8,12 @@ import pytest
 import small_workspace
 from small_workspace import CONFIG, PROGRAMS, SELECTION, configure, jobs, scan, speak
 
+from kaiku.planning.finding import Place
 from kaiku.planning.job import plan_of
+from kaiku.planning.staleness import artefacts
 from kaiku.planning.work import Survey, resumable_step
 from kaiku.store.whole import Result
+from workflow_scripts import describe_clips
 
 
 @pytest.fixture
@@ -70,6 +73,32 @@ def test_rows_that_are_only_called_otherwise_are_written_anew(survey):
     works = survey(settings, "segment_recordings", "measure_segments")
     assert (works["segment_recordings"].compute, works["segment_recordings"].stands) == (0, None)
     assert works["measure_segments"].about, "its input will be another file, though no clip is cut"
+
+
+def test_a_comparison_is_of_all_clips_of_its_shard(workspace, tmp_path):
+    def looked_at(settings, *rules):
+        (described,) = (a for a in artefacts(settings, Place("voices", "000", "")) if a.rule == "describe_clips")
+        segments, comparisons = "data/segments/voices/000.parquet", "data/comparisons/voices/000.parquet"
+        asked = [job for job in jobs(settings) if job.rule in rules]
+        if "describe_clips" in rules:
+            outputs = [str(described.rows_path)]
+            asked += [
+                small_workspace.job("describe_clips", dict(described.names), [segments], outputs, described.arguments)
+            ]
+        asked += [
+            small_workspace.job("compare_clips", dict(described.names), [str(described.rows_path)], [comparisons], ())
+        ]
+        programs = {**PROGRAMS, "describe_clips": describe_clips}
+        *_, work = Survey(settings, programs, tmp_path / "scratch").of(plan_of(asked))
+        return work.job.rule, work.compute, work.unit, work.about
+
+    settings = configure(checks={**CONFIG["checks"], "duplicate": {}, "speaker_outlier": {}})
+    assert looked_at(settings) == ("compare_clips", 6, "clips x checks", False)
+    assert looked_at(settings, "describe_clips") == ("compare_clips", 6, "clips x checks", False)
+    speak("four", 0.1)
+    scan(settings)
+    asked = ("segment_recordings", "describe_clips")
+    assert looked_at(settings, *asked) == ("compare_clips", 8, "clips x checks", True)
 
 
 def test_an_edited_text_is_one_clip_of_another_key(survey):

@@ -10,7 +10,7 @@ import soundfile
 from kaiku.selection import widened
 from kaiku.store import tables
 
-COMPARE = {"duplicate": {}, "speaker_outlier": {"min_clips": 4}}
+COMPARE = {"duplicate": {"min_s": 0.3}, "speaker_outlier": {"min_clips": 4}}
 SELECTIONS = "data/selection/spoken/voice/{}.parquet"
 
 
@@ -72,5 +72,5 @@ def test_a_copy_in_another_shard_is_found_and_costs_one_description(world, tmp_p
 def test_a_threshold_of_a_comparison_describes_nothing_again(world, tmp_path):
     copied = small_world.SmallWorld(tmp_path / "world", world.code, world.shards)
     shutil.copytree(world.root, copied.root)
-    copied.configure({**copied.config, "checks": {"duration": {}, **COMPARE, "duplicate": {"similarity": 0.9}}})
+    copied.configure({**copied.config, "checks": {"duration": {}, **COMPARE, "duplicate": {"min_s": 0.2}}})
     assert copied.planned(*selections(copied)) == {"compare_clips": 2, "select_segments": 2}
