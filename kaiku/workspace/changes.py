@@ -16,6 +16,7 @@ from kaiku.loading import codec_folder
 from kaiku.planning import corpora
 from kaiku.planning.corpora import Change
 from kaiku.planning.keytext import PresentKeys, differences
+from kaiku.review.files import REVIEW, path_of
 from kaiku.settings import Settings
 from kaiku.store import manifests
 from kaiku.store.scan import Scanned
@@ -53,8 +54,9 @@ TOLD_AT_MOST = 12  # lines; `make plan` tells all
 
 
 def lines(settings: Settings, scanned: Mapping[str, Scanned]) -> list[str]:
-    """What changed, a phrase each: recordings, texts, weights, settings, code, libraries. Empty where nothing did."""
+    """What changed, a phrase each: recordings, texts, decisions, weights, settings, code, libraries. Empty: nothing."""
     found = [line for corpus in scanned for line in _of_corpus(settings, corpus, scanned[corpus].shards)]
+    found += [line for corpus in scanned for line in _of_review(settings, corpus)]
     found += _weights(settings)
     found += _keys(settings, lambda corpus: scanned[corpus].recordings if corpus in scanned else 0)
     found = list(dict.fromkeys(found))
@@ -87,6 +89,15 @@ def _of_corpus(settings: Settings, corpus: str, shards: Sequence[str]) -> Iterat
             yield f"{corpus}: given tokens of {len(changed)} shard{'' if len(changed) == 1 else 's'} changed"
 
 
+def _of_review(settings: Settings, corpus: str) -> Iterator[str]:
+    """Decisions that are newer than a selection that they are an input of."""
+    drawn = [Path("data/selection") / name / corpus for name, own in settings.datasets.items() if corpus in own.corpora]
+    shards = [path.stem for path in (REVIEW / corpus).glob("[0-9]*.tsv")]
+    made = {shard: [path for folder in drawn if (path := folder / f"{shard}.parquet").exists()] for shard in shards}
+    if changed := sum(_are_newer([path_of(corpus, shard)], found) for shard, found in made.items()):
+        yield f"{corpus}: decisions of the review changed in {changed} shard{'' if changed == 1 else 's'}"
+
+
 def _changed(shards: Iterable[tuple[Path, Path]]) -> Iterator[tuple[Path, Path]]:
     """Manifests that are not those their shard was made of, each with that one."""
     for manifest, carry in shards:
@@ -107,10 +118,10 @@ def _weights(settings: Settings) -> Iterator[str]:
     """Weights that are newer than what was made with them: by time alone, as Snakemake takes large files."""
     for codec, own in settings.codecs.items():
         files = [codec_folder(settings, codec) / "encoder.safetensors"] if own.dataset else _files(settings, own.base)
-        if _are_newer(files, Path("data/tokens") / codec):
+        if _are_newer(files, (Path("data/tokens") / codec).glob("*/*.parquet")):
             yield f"codec {codec}: weights are newer than its tokens"
     for asr, own in settings.asr.items():
-        if own.model and _are_newer(_files(settings, own.model), Path("data/transcripts") / asr):
+        if own.model and _are_newer(_files(settings, own.model), (Path("data/transcripts") / asr).glob("*/*.parquet")):
             yield f"asr {asr}: its model is newer than its transcripts"
 
 
@@ -118,9 +129,9 @@ def _files(settings: Settings, base: str) -> list[Path]:
     return [path for path in settings.base_root(base).rglob("[!.]*") if path.is_file()]
 
 
-def _are_newer(files: Iterable[Path], made: Path) -> bool:
+def _are_newer(files: Iterable[Path], made: Iterable[Path]) -> bool:
     newest = max((path.stat().st_mtime for path in files if path.exists()), default=0)
-    oldest = min((path.stat().st_mtime for path in made.glob("*/*.parquet")), default=newest)
+    oldest = min((path.stat().st_mtime for path in made), default=newest)
     return newest > oldest
 
 

@@ -91,6 +91,16 @@ def test_texts(workspace):
     assert lines() == ["otso: 2 texts changed"]
 
 
+def test_decisions_of_the_review(workspace):
+    for shard, age_s in zip(SHARDS, (-60, 60), strict=True):
+        decided = Path(f"data/review/otso/{shard}.tsv")
+        decided.parent.mkdir(parents=True, exist_ok=True)
+        decided.write_text("")
+        made_s = Path(f"data/selection/all/otso/{shard}.parquet").stat().st_mtime
+        os.utime(decided, (made_s + age_s, made_s + age_s))
+    assert lines() == ["otso: decisions of the review changed in 1 shard"]
+
+
 def test_of_many_shards_their_number(workspace, monkeypatch):
     monkeypatch.setattr(changes, "READ_AT_MOST", 1)
     write("000", "a")
