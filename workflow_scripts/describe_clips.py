@@ -7,7 +7,6 @@ python -m workflow_scripts.describe_clips --corpus otso --segments data/segments
 import argparse
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +38,7 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
         modules = {check: plugins.find("checks", check) for check in keys}
-        for _, of_clip in groupby(missing, key=lambda item: item.work[0]["clip"]):
-            wanted = list(of_clip)
-            decoded = items.attempt(clips.audio, wanted[0].work[0])
-            for item in wanted:
-                check = item.work[1]
-                broken = isinstance(decoded, Outcome)
-                yield item, decoded if broken else items.attempt(partial(describe, modules[check], decoded), check)
+        return clips.look(missing, lambda check, audio: describe(modules[check], audio, check))
 
     return artefacts.descriptions(args.rows, args.carry, before.of(args.rows)), clip_items, compute
 

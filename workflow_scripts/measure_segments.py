@@ -6,8 +6,6 @@ python -m workflow_scripts.measure_segments --corpus otso --segments data/segmen
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 from kaiku import devices, job, stages
@@ -45,13 +43,7 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
         needed = sorted({item.work[1] for item in missing})
         devices.claim(*(check_device(settings, check) for check in needed))
         checks = {check: load_check(settings, check) for check in needed}
-        for _, of_clip in groupby(missing, key=lambda item: item.work[0]["clip"]):
-            wanted = list(of_clip)
-            decoded = items.attempt(clips.audio, wanted[0].work[0])
-            for item in wanted:
-                check = item.work[1]
-                broken = isinstance(decoded, Outcome)
-                yield item, decoded if broken else items.attempt(partial(measure, checks[check], decoded), check)
+        return clips.look(missing, lambda check, audio: measure(checks[check], audio, check))
 
     return artefacts.measures(args.rows, args.carry, before.of(args.rows)), clip_items, compute
 

@@ -1,6 +1,8 @@
 """Clips of a shard as audio: from the shard's tar, or from the raw file where a clip is one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,10 @@ from kaiku.audio.decode import read_mono
 from kaiku.audio.flac import decode_flac
 from kaiku.errors import KaikuError
 from kaiku.settings import Settings
-from kaiku.store import digest, rows
+from kaiku.store import digest, items, rows
 from kaiku.store.artefacts import SEGMENTS
 from kaiku.store.containers import Tar
+from kaiku.store.items import Item, Outcome
 
 
 class ClipStore:
@@ -43,6 +46,18 @@ class ClipStore:
                 f"{path} changed while the workflow ran", remedy="Run again; the new content is taken then."
             )
         return ClipAudio(*read_mono(path))
+
+    def look(self, missing: Iterable[Item], see: Callable[[str, ClipAudio], Outcome]) -> Iterator[tuple[Item, Outcome]]:
+        """What comes of items whose work is (row, check), those of one clip side by side: it is decoded once for them.
+
+        see: of a check's name and the clip.
+        """
+        for _, of_clip in groupby(missing, key=lambda item: item.work[0]["clip"]):
+            wanted = list(of_clip)
+            decoded = items.attempt(self.audio, wanted[0].work[0])
+            for item in wanted:
+                broken = isinstance(decoded, Outcome)
+                yield item, decoded if broken else items.attempt(partial(see, item.work[1]), decoded)
 
 
 class WorkspaceClips:
