@@ -12,6 +12,7 @@ LONGEST = ("workflow", "acceptance", "store")
 sys.path[:0] = [str(HERE / folder) for folder in ("audio", "selection", "store", "train", "workflow")]
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker runs all tests of a file, whose fixtures they share, and one all that look at the toy's whole run."""
     items.sort(key=_rank)
