@@ -7,23 +7,31 @@ import pytest
 
 HERE = Path(__file__).parent
 LONGEST = ("workflow", "acceptance", "store")
-"""Folders whose tests take minutes: begun first, so that no worker is left alone with them at the end."""
+"""Folders whose tests take minutes: begun first, so that no process is left alone with them at the end."""
+OF_THE_TOY = ("tests/workflow/test_plan_toy.py", "tests/workflow/test_toy.py")
+"""Files that look at one whole run of the toy."""
 
 sys.path[:0] = [str(HERE / folder) for folder in ("audio", "selection", "store", "train", "workflow")]
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs all tests of a file, whose fixtures they share, and one all that look at the toy's whole run."""
     items.sort(key=_rank)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
-def _group(item: pytest.Item) -> str:
-    return "toy" if "toy" in item.fixturenames else str(item.path.relative_to(HERE))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One process runs all tests of a file, which share fixtures, and one all that look at the toy."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "toy" if file in OF_THE_TOY else file
+
+    return ByFile(config, log)
 
 
 def _rank(item: pytest.Item) -> tuple[bool, int]:
-    folder = item.path.relative_to(HERE).parts[0]
-    return _group(item) != "toy", LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+    file = item.path.relative_to(HERE.parent)
+    folder = file.parts[1]
+    return file.as_posix() not in OF_THE_TOY, LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
