@@ -18,10 +18,10 @@ def gain_of_two(work: Callable[[list], object], items: Sequence) -> float:
 
 
 def _clock_s(work: Callable[[list], object], items: Sequence, processes: int) -> float:
-    """Seconds that so many processes take for all items, once they are up."""
-    parts = [list(items[k::processes]) for k in range(processes)]
+    """Seconds that so many processes take for all items, each taking the next one, once they are up."""
+    parts = [[item] for item in items]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        list(pool.map(work, [part[:1] for part in parts]))
+        list(pool.map(work, parts[: 2 * processes]))
         return min(_passes(lambda: list(pool.map(work, parts)), time.monotonic, 3))
 
 
