@@ -18,9 +18,7 @@ from kaiku.train.stop import Stopped
 
 def run(program, *args):
     """What a program does with a training: its exit code tells how it ended."""
-    signal.signal(
-        signal.SIGHUP, signal.SIG_DFL
-    )  # where nohup started the tests it is ignored, and a training heeds that
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored, and a training heeds that
     try:
         program(*args)
     except Stopped as stopped:
