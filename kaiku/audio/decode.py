@@ -1,6 +1,7 @@
 """Streamed decoding of any common audio format, equal sample for sample however much of it is read at once.
 
-wav, aiff, flac and Ogg (Vorbis, Opus) come through libsndfile; mp3, m4a, aac, webm and the rest through libav.
+wav, aiff, flac, Ogg (Vorbis, Opus) and mp3 whose tag states their length come through libsndfile; other mp3, m4a, aac,
+webm and the rest through libav.
 A cut-off file is refused where the file says how long it should be: wav, aiff, flac, mp4, webm, mp3 with a length tag.
 Ogg, raw aac and mp3 without tag do not say: of those, what is there is the recording.
 The last bits of lossy formats depend on the processor's vector unit; on one kind of machine a file has one decoding.

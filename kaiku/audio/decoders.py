@@ -13,9 +13,9 @@ from kaiku.errors import DecodeError
 
 BLOCK = 1 << 16  # samples per channel in a block: 1.4 s at 48 kHz, 4 s at 16 kHz
 
-# libsndfile stops an mp3 where its tag, or a guess from the first frame's bit rate, ends: a VBR file without tag loses
-# two thirds, a file joined from two loses the second. Hence mp3 is libav's, though libsndfile is faster.
-SNDFILE_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "OGG", "AU", "CAF"}
+# libsndfile takes a third less time for an mp3, but stops where its tag, or a guess from the first frame's bit rate,
+# ends: a VBR file without tag loses two thirds, a file joined from two the second. So the tag must speak of all of it.
+SNDFILE_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "MP3", "OGG", "AU", "CAF"}
 UNRECOGNISED_FORMAT = 1  # SF_ERR_UNRECOGNISED_FORMAT
 UNKNOWN_LENGTH = 1 << 62  # libsndfile cannot stream a flac whose header leaves the length open
 LIBAV_FORMATS = "aac,ac3,amr,asf,caf,flac,matroska,webm,mov,mp4,m4a,mp3,ogg,wav,w64,aiff"
@@ -37,7 +37,7 @@ class Decoder(Protocol):
 
 
 class SndfileDecoder:
-    """Reads wav, aiff, flac, Ogg Vorbis and Ogg Opus; Opus at the rate that its header names."""
+    """Reads wav, aiff, flac, Ogg Vorbis, Ogg Opus, mp3 with a length tag; Opus at the rate that its header names."""
 
     def __init__(self, path: Path, sound_file):
         self._sound = sound_file
@@ -61,6 +61,8 @@ class SndfileDecoder:
                 return None
             raise faults.broken_header(path, error.error_string) from error
         if _is_read_to_its_end(path, sound):
+            # After each read soundfile seeks to where it is, from where mp3 is decoded anew, to other last bits.
+            sound.seekable = lambda: False
             return cls(path, sound)
         sound.close()
         return None
@@ -68,29 +70,38 @@ class SndfileDecoder:
     def blocks(self) -> Iterator[np.ndarray]:
         import soundfile
 
-        came = 0
+        came, fault = 0, None
         while True:
             try:
                 block = self._sound.read(BLOCK, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
-                raise faults.broken_inside(self._path, error.error_string, came, self.frames) from error
+                fault = error.error_string
+                break
             if not len(block):
-                return
+                break
             came += len(block)
             yield block
+        if self._sound.format in {"FLAC", "MP3"} and came != self._sound.frames:
+            if self._sound.format == "MP3":
+                _refuse_damage(self._path)  # which libsndfile passes over
+            fault = fault or ""
+        if fault is not None:
+            raise faults.broken_inside(self._path, fault, came, self.frames)
 
     def close(self) -> None:
         self._sound.close()
 
 
 def _is_read_to_its_end(path: Path, sound) -> bool:
-    if sound.format not in SNDFILE_FORMATS or sound.subtype.startswith("MPEG") or sound.frames >= UNKNOWN_LENGTH:
+    if sound.format not in SNDFILE_FORMATS or sound.frames >= UNKNOWN_LENGTH:
         return False
+    if sound.subtype.startswith("MPEG"):
+        return sound.format == "MP3" and headers.mp3_is_one_stream(path)
     return sound.format != "OGG" or headers.ogg_has_one_stream(path)
 
 
 class LibavDecoder:
-    """Reads mp3, m4a, aac, webm and what else libav knows, from local files only."""
+    """Reads m4a, aac, webm, other mp3 and what else libav knows, from local files only."""
 
     def __init__(self, path: Path):
         import av
@@ -185,6 +196,16 @@ class LibavDecoder:
 
     def close(self) -> None:
         self._container.close()
+
+
+def _refuse_damage(path: Path) -> None:
+    """Raise DecodeError with the time of the first packet that does not decode, where sound comes after it."""
+    decoder = LibavDecoder(path)
+    try:
+        for _ in decoder.blocks():
+            pass
+    finally:
+        decoder.close()
 
 
 def _time_of(packet) -> str:

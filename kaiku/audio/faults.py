@@ -47,7 +47,7 @@ def broken_header(path: Path, said: str) -> DecodeError:
 
 def broken_inside(path: Path, said: str, came: int, frames: int) -> DecodeError:
     """For a file that libsndfile cannot read on in."""
-    what = "" if "psf_fseek" in said else f"; libsndfile says {said.removeprefix('Error :').strip('. ')!r}"
+    what = "" if not said or "psf_fseek" in said else f"; libsndfile says {said.removeprefix('Error :').strip('. ')!r}"
     return DecodeError(
         f"{path}: damaged or cut off after {came} of {frames} samples{what}", expected="a whole file", remedy=AGAIN
     )

@@ -1,9 +1,11 @@
 """What the first and last bytes of a file say about its length, where the decoding libraries do not tell or err."""
 
 import re
+import struct
 from pathlib import Path
 
 MP3_LENGTH_TAG = re.compile(rb"Xing|Info")
+ID3V1_BYTES = 128
 STREAMED_SIZE = 0x7FFFF000  # writers that could not know the size leave 0 or a value from here up
 
 
@@ -11,8 +13,31 @@ def mp3_frames(path: Path) -> int | None:
     """Samples per channel that the length tag of an mp3 promises; None without the tag.
 
     The tag stands in the first MPEG frame: "Xing" or "Info", 32 bits of flags, and if flag 1 is set the number of MPEG
-    frames in 32 bits. Source: LAME's VbrTag.c; ISO/IEC 11172-3 and 13818-3 for the 1152 or 576 samples of a frame.
+    frames, if flag 2 is set that of bytes from this frame on, in 32 bits each. Source: LAME's VbrTag.c; ISO/IEC 11172-3
+    and 13818-3 for the 1152 or 576 samples of a frame.
     """
+    _, frame, numbers = _mp3_tag(path)
+    if numbers is None or not numbers[0] & 1:
+        return None
+    is_mpeg_1 = (frame[1] >> 3) & 3 == 3
+    return numbers[1] * (1152 if is_mpeg_1 else 576)
+
+
+def mp3_is_one_stream(path: Path) -> bool:
+    """Whether the length tag of an mp3 speaks of all that is in the file: not so in joined and cut-off ones."""
+    start, _, numbers = _mp3_tag(path)
+    if numbers is None or numbers[0] & 3 != 3:
+        return False
+    with open(path, "rb") as f:
+        end = f.seek(0, 2)
+        f.seek(max(0, end - ID3V1_BYTES))
+        if f.read(3) == b"TAG":
+            end -= ID3V1_BYTES
+    return numbers[2] == end - start
+
+
+def _mp3_tag(path: Path) -> tuple[int, bytes, tuple[int, int, int] | None]:
+    """Where the first MPEG frame begins, its first bytes, and the tag's flags and two numbers if it is there."""
     with open(path, "rb") as f:
         head = f.read(10)
         # An ID3v2 tag before the audio: its size is 4 times 7 bits, without its own 10 bytes.
@@ -22,10 +47,9 @@ def mp3_frames(path: Path) -> int | None:
         f.seek(start)
         frame = f.read(256)
     tag = MP3_LENGTH_TAG.search(frame)
-    if tag is None or tag.end() + 8 > len(frame) or not frame[tag.end() + 3] & 1:
-        return None
-    is_mpeg_1 = (frame[1] >> 3) & 3 == 3
-    return int.from_bytes(frame[tag.end() + 4 : tag.end() + 8], "big") * (1152 if is_mpeg_1 else 576)
+    if tag is None or tag.end() + 12 > len(frame):
+        return start, frame, None
+    return start, frame, struct.unpack_from(">3I", frame, tag.end())
 
 
 def missing_share(path: Path) -> float:

@@ -55,7 +55,7 @@ class Network:
 
     def __call__(self, frames: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """float32 [n, CONTEXT + FRAME] -> probabilities of speech float32 [n], and the state after them."""
-        gates = self._encode(frames) @ self._in  # [n, 512]
+        gates = np.matmul(self._encode(frames), self._in, out=self._room(len(frames)).gates)  # [n, 512]
         gates += self._gate_bias
         hidden, state = self._remember(gates, state)
         logits = np.maximum(hidden, 0) @ self._out + self._out_bias
@@ -136,6 +136,7 @@ class _Room:
         self.features1 = room(n * _POSITIONS, WIDTH)
         self.padded2, self.taps2 = room(n, _POSITIONS + 1, WIDTH), room(n, 2, 3 * WIDTH)
         self.features2, self.features3, self.features4 = room(2 * n, 64), room(n, 64), room(n, WIDTH)
+        self.gates = room(n, 4 * WIDTH)
         self.of_mirrored = _windows(self.mirrored, _POSITIONS, _WINDOW, _HOP)
         self.of_padded1 = _windows(self.padded1, _POSITIONS, 3 * _BINS, _BINS)
         self.of_padded2 = _windows(self.padded2, 2, 3 * WIDTH, 2 * WIDTH)

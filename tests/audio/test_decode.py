@@ -49,11 +49,46 @@ def test_content_decides_and_not_the_suffix(tone, write):
     flac = write("a.flac", tone)
     renamed = flac.rename(flac.with_name("a.mp3"))
     assert isinstance(open_audio(renamed)._decoder, SndfileDecoder)
-    mp3 = write("b.mp3", tone)
-    assert isinstance(open_audio(mp3.rename(mp3.with_name("b.wav")))._decoder, LibavDecoder)
+    m4a = write("b.m4a", tone, codec="aac", container="ipod")
+    assert isinstance(open_audio(m4a.rename(m4a.with_name("b.wav")))._decoder, LibavDecoder)
 
 
-def test_peaks_above_full_scale_are_kept(write):
+def test_an_mp3_is_libsndfile_s_where_its_tag_speaks_of_all_of_it(tone, write):
+    tagged = write("a.mp3", tone, codec="libmp3lame", container="mp3")
+    assert isinstance(open_audio(tagged)._decoder, SndfileDecoder)
+    untagged = write("b.mp3", tone, codec="libmp3lame", container="mp3", write_xing="0")
+    assert isinstance(open_audio(untagged)._decoder, LibavDecoder)
+    samples, _ = read_mono(tagged)
+    libav = LibavDecoder(tagged)
+    expected = np.concatenate([mono(block) for block in libav.blocks()])
+    libav.close()
+    assert len(samples) == len(expected)
+    np.testing.assert_allclose(samples, expected, atol=1e-5)
+
+
+def test_a_tag_of_id3v1_behind_an_mp3_is_no_sound(tone, write):
+    path = write("a.mp3", tone, codec="libmp3lame", container="mp3")
+    whole = read_mono(path)[0]
+    path.write_bytes(path.read_bytes() + b"TAG".ljust(128, b"\0"))
+    assert isinstance(open_audio(path)._decoder, SndfileDecoder)
+    assert np.array_equal(read_mono(path)[0], whole)
+
+
+@pytest.mark.parametrize("length", [1, 600, 4096])
+def test_damage_within_an_mp3_is_found_whoever_reads_it(length, tone, write):
+    path = write("a.mp3", tone, codec="libmp3lame", container="mp3")
+    data = bytearray(path.read_bytes())
+    at = data.index(data[data.index(b"\xff\xfb") :][:2], len(data) // 2)  # where a frame begins
+    data[at : at + length] = bytes(length)
+    path.write_bytes(data)
+    assert isinstance(open_audio(path)._decoder, SndfileDecoder)
+    with pytest.raises(DecodeError, match=r"damaged at .* with sound going on behind"):
+        read_mono(path)
+
+
+def test_peaks_above_full_scale_are_kept(tone, write):
+    loud = write("loud.mp3", 3 * tone[:, :1], codec="libmp3lame", container="mp3")
+    assert np.abs(read_mono(loud)[0]).max() > 1
     path = write("loud.wav", np.array([0.5, 1.36, -1.5], np.float32), subtype="FLOAT")
     assert read_mono(path)[0].tolist() == [0.5, np.float32(1.36), -1.5]
 
