@@ -81,12 +81,11 @@ class SndfileDecoder:
                 break
             came += len(block)
             yield block
-        if self._sound.format in {"FLAC", "MP3"} and came != self._sound.frames:
-            if self._sound.format == "MP3":
-                _refuse_damage(self._path)  # which libsndfile passes over
-            fault = fault or ""
-        if fault is not None:
-            raise faults.broken_inside(self._path, fault, came, self.frames)
+        is_short = came != self._sound.frames
+        if is_short and self._sound.format == "MP3":
+            _refuse_damage(self._path)  # which libsndfile passes over; a tag may be wrong by a frame, too
+        if fault is not None or (is_short and self._sound.format == "FLAC"):
+            raise faults.broken_inside(self._path, fault or "", came, self.frames)
 
     def close(self) -> None:
         self._sound.close()

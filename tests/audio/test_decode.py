@@ -66,6 +66,16 @@ def test_an_mp3_is_libsndfile_s_where_its_tag_speaks_of_all_of_it(tone, write):
     np.testing.assert_allclose(samples, expected, atol=1e-5)
 
 
+def test_a_tag_that_is_wrong_by_a_frame_refuses_no_mp3(tone, write):
+    path = write("a.mp3", tone, codec="libmp3lame", container="mp3")
+    whole, data = len(read_mono(path)[0]), bytearray(path.read_bytes())
+    at = next(data.index(tag) for tag in (b"Xing", b"Info") if tag in data) + 8
+    data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + 1).to_bytes(4, "big")
+    path.write_bytes(data)
+    assert isinstance(open_audio(path)._decoder, SndfileDecoder)
+    assert 0 <= len(read_mono(path)[0]) - whole <= 1152
+
+
 def test_a_tag_of_id3v1_behind_an_mp3_is_no_sound(tone, write):
     path = write("a.mp3", tone, codec="libmp3lame", container="mp3")
     whole = read_mono(path)[0]
