@@ -42,7 +42,7 @@ NOTHING = "Nothing to be done"
 CHECKS_A_CLIP = 8
 """Rows of the measures artefact for a clip: what the default checks measure."""
 
-WALK = "import sys; from pathlib import Path; from kaiku.store import scan; scan._walk(Path(sys.argv[1]))"
+WALK = "import sys; from pathlib import Path; from kaiku.store import scan; scan.walk(Path(sys.argv[1]))"
 LAUNCH = """
 import resource, subprocess, sys
 status = subprocess.call(sys.argv[1:], stdout=sys.stderr)

@@ -58,19 +58,19 @@ def codec_device(own: CodecSettings) -> str:
 
 def asr_device(own: AsrSettings) -> str:
     """Where a transcriber runs as configured; `cpu` for a kind that offers no choice."""
-    return getattr(plugins.find("asr", own.kind).Settings.model_validate(own.options), "device", "cpu")
+    return getattr(_asr_options(own), "device", "cpu")
 
 
 def asr_cores(own: AsrSettings) -> int:
     """CPU cores of a job that transcribes: the threads of each of the workers that are asked for."""
-    options = plugins.find("asr", own.kind).Settings.model_validate(own.options)
+    options = _asr_options(own)
     workers = getattr(options, "workers", 1)
     return getattr(options, "threads", 1) * (1 if workers == "auto" else workers)
 
 
 def asr_gpus(own: AsrSettings) -> int:
     """GPUs of a job that transcribes, where it runs on any."""
-    return getattr(plugins.find("asr", own.kind).Settings.model_validate(own.options), "gpus", 1)
+    return getattr(_asr_options(own), "gpus", 1)
 
 
 def check_device(settings: Settings, check: str) -> str:
@@ -128,6 +128,10 @@ def _told_of(check: str) -> Iterator[None]:
         yield
     except KaikuError as fault:
         raise type(fault)(f"checks.{check}: {fault.found}", expected=fault.expected, remedy=fault.remedy) from fault
+
+
+def _asr_options(own: AsrSettings) -> Any:
+    return plugins.find("asr", own.kind).Settings.model_validate(own.options)
 
 
 def _check_options(settings: Settings, check: str) -> Any:
