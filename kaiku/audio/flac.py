@@ -7,7 +7,8 @@ import numpy as np
 from kaiku.errors import DecodeError
 
 LIBRARIES = ("soundfile",)
-BITS = {"PCM_16": 16, "PCM_24": 24}
+KINDS = {"PCM_16": (16, np.int16, 0), "PCM_24": (24, np.int32, 8)}  # bits, the integers they come in, left-aligned by
+CHUNK = 1 << 16  # samples at a time: room for a whole clip would come fresh from the system, page by page, each time
 
 
 def encode_flac(samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> bytes:
@@ -17,12 +18,14 @@ def encode_flac(samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") 
     """
     import soundfile
 
-    steps = 1 << (BITS[subtype] - 1)
-    levels = np.clip(np.rint(samples * np.float32(steps)), -steps, steps - 1)  # exact: steps is a power of two
-    # soundfile takes integers left-aligned, and would scale floats by steps - 1 instead of steps.
-    pcm = levels.astype(np.int16) if subtype == "PCM_16" else levels.astype(np.int32) << 8
+    bits, integer, shift = KINDS[subtype]
+    steps = np.float32(1 << (bits - 1))  # exact: a power of two; soundfile would scale floats by a step less
     file = io.BytesIO()
-    soundfile.write(file, pcm, sample_rate, subtype=subtype, format="FLAC")
+    with soundfile.SoundFile(file, "w", sample_rate, 1, subtype, format="FLAC") as sound:
+        for start in range(0, len(samples), CHUNK):
+            levels = samples[start : start + CHUNK] * steps
+            np.clip(np.rint(levels, out=levels), -steps, steps - 1, out=levels)
+            sound.write(levels.astype(integer) << shift)
     return file.getvalue()
 
 
