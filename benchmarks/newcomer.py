@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from kaiku.codecs.fish.sizes import TINY, write_sizes
 from kaiku.families import fish as fish_model
 from workflow_scripts import new_workspace
 
-RATE, HOP = 44_100, 2048
-BOOKS = (4096, *[1024] * 9)
+CODEC = TINY.model_copy(update={"residual_codebooks": 2})  # one that the model below speaks
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,18 +29,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         data, base, where = (Path(folder) / name for name in ("data", "base", "new"))
         write_clips(data, args.clips, args.seconds)
         fish_model.tiny(base)
+        write_sizes(base, CODEC)
         (base / "codec.pth").write_bytes(b"as long as nobody loads it")
         before, begun = listed(data), cpu_s()
         status = new_workspace.main(
             ["--name=aino", f"--data={data}", f"--base={base}", f"--where={where}", "--language=fi", "--licence=own"]
         )
         took = cpu_s() - begun
+        if status:
+            raise SystemExit(status)
         bytes_made = sum(path.lstat().st_size for path in where.rglob("*") if path.is_file() and not path.is_symlink())
         figures = {
             "clips": args.clips,
             "bytes_of_recordings": sum(size for path, size, *_ in before if path.suffix == ".wav"),
             "cpu_s": round(took, 2),
-            "status": status,
             "bytes_in_the_workspace": bytes_made,
             "recordings_untouched": listed(data) == before,
         }
@@ -50,16 +52,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 def write_clips(folder: Path, clips: int, seconds: float) -> None:
     """Clips of noise that was made once, in the form of fish-speech: WAV, .lab, .npy int64 [codebooks, frames]."""
     rng = np.random.default_rng(0)
-    sound = rng.normal(0, 3000, round(seconds * RATE)).astype("<i2").tobytes()
-    frames = -(-round(seconds * RATE) // HOP)
+    sound = rng.normal(0, 3000, round(seconds * CODEC.sample_rate)).astype("<i2").tobytes()
+    frames = -(-round(seconds * CODEC.sample_rate) // CODEC.hop)
     (folder / "SPK1").mkdir(parents=True)
     for number in range(clips):
         stem = folder / "SPK1" / f"utt_{number:05d}"
         with wave.open(f"{stem}.wav", "wb") as file:
-            file.setparams((1, 2, RATE, 0, "NONE", ""))
+            file.setparams((1, 2, CODEC.sample_rate, 0, "NONE", ""))
             file.writeframes(sound)
         Path(f"{stem}.lab").write_text("hei vaan kaikille\n")
-        np.save(f"{stem}.npy", np.stack([rng.integers(0, size, frames) for size in BOOKS]))
+        np.save(f"{stem}.npy", np.stack([rng.integers(0, size, frames) for size in CODEC.codebook_sizes]))
 
 
 def listed(folder: Path) -> list[tuple[Path, int, int, int]]:
