@@ -15,6 +15,8 @@ from kaiku.checks import Measures
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
+from kaiku.machine.memory import memory_mb, weight_bytes
+from kaiku.machine.workers import needed
 from kaiku.sections import AsrSettings, CodecSettings, RunSettings
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import atomic, digest, statcache
@@ -71,6 +73,17 @@ def asr_cores(own: AsrSettings) -> int:
 def asr_gpus(own: AsrSettings) -> int:
     """GPUs of a job that transcribes, where it runs on any."""
     return getattr(_asr_options(own), "gpus", 1)
+
+
+def asr_memory_mb(settings: Settings, own: AsrSettings) -> int:
+    """MB of its node that a job takes that transcribes: with its model, where it has one that is there."""
+    if own.model is None:
+        return 1000
+    options, folder = _asr_options(own), settings.base_root(own.model)
+    workers = getattr(options, "workers", 1)
+    clips = getattr(options, "batch_size", 1)
+    on_cpu = needed(weight_bytes(folder), 1 if workers == "auto" else workers, clips)
+    return max(memory_mb(1000, folder), round(on_cpu / 10**6) if asr_device(own) == "cpu" else 0)
 
 
 def check_device(settings: Settings, check: str) -> str:

@@ -12,10 +12,12 @@ from kaiku.loading import (
     asr_device,
     base_folder,
     check_device,
+    check_files,
     codec_device,
     codec_folder,
     noise_digests,
 )
+from kaiku.machine.memory import memory_mb
 from kaiku.planning import keytext
 from kaiku.review.files import path_of as review_path
 from kaiku.selection import FEW_RECORDINGS
@@ -211,10 +213,21 @@ def check_inputs():
     """Files that checks of audio load: weights and reference clips."""
     found = []
     for check in SETTINGS.checks_that_need("audio"):
-        own = plugins.find("checks", check).Settings.model_validate(SETTINGS.checks[check])
-        found += base_files(own.model) if getattr(own, "model", None) else []
-        found += [str(Path(own.reference).expanduser())] if getattr(own, "reference", None) else []
+        loaded = check_files(SETTINGS, check)
+        found += base_files(stages.check_model(SETTINGS, check)) if "model" in loaded else []
+        found += [str(loaded["reference"])] if "reference" in loaded else []
     return found
+
+
+def check_folders():
+    """Folders of the models that checks of audio load."""
+    loaded = [check_files(SETTINGS, check) for check in SETTINGS.checks_that_need("audio")]
+    return [files["model"] for files in loaded if "model" in files]
+
+
+def speaking_folders(run):
+    """Folders of a run's model and of its codec: what speaking with it loads."""
+    return Path(f"models/{run}/merged"), codec_folder(SETTINGS, SETTINGS.runs[run].codec)
 
 
 def run_base(run):

@@ -6,7 +6,7 @@ at texts: data/text_measures likewise. Where checks compare clips: data/descript
 whose jobs look at all shards of their corpus.
 """
 
-from kaiku.loading import asr_cores, asr_gpus
+from kaiku.loading import asr_cores, asr_gpus, asr_memory_mb
 
 
 rule segment_recordings:
@@ -55,7 +55,7 @@ rule transcribe_segments:
         "../envs/kaiku.yaml"
     threads: lambda w: asr_cores(SETTINGS.asr[w.asr])
     resources:
-        mem_mb=2000,
+        mem_mb=lambda w: asr_memory_mb(SETTINGS, SETTINGS.asr[w.asr]),
         gpu=lambda w: gpus(asr_device(SETTINGS.asr[w.asr])) * asr_gpus(SETTINGS.asr[w.asr]),
     params:
         key=lambda w: key("transcribe", w.asr),
@@ -83,7 +83,7 @@ rule measure_segments:
     conda:
         "../envs/kaiku.yaml"
     resources:
-        mem_mb=3000 if check_inputs() else 1000,
+        mem_mb=lambda w: memory_mb(1000, *check_folders()),
         gpu=gpus(*(check_device(SETTINGS, check) for check in SETTINGS.checks_that_need("audio"))),
     params:
         key=lambda w: key("measures"),
@@ -117,7 +117,7 @@ rule measure_texts:
     conda:
         "../envs/kaiku.yaml"
     resources:
-        mem_mb=lambda w: 4000 if text_check_models(w.asr) else 1000,
+        mem_mb=lambda w: memory_mb(1000, *map(SETTINGS.base_root, text_check_models(w.asr))),
         gpu=lambda w: gpus(*text_check_devices(w.asr)),
     params:
         key=lambda w: key("text_measures", w.asr),

@@ -22,7 +22,7 @@ rule synthesize_samples:
         "../envs/kaiku.yaml"
     threads: SETTINGS.threads
     resources:
-        mem_mb=4000,
+        mem_mb=lambda w: memory_mb(2000, *speaking_folders(w.run)),
         gpu=lambda w: gpus(SETTINGS.device, codec_device(SETTINGS.codecs[SETTINGS.runs[w.run].codec])),
     params:
         key=lambda w: key("synthesize", w.run),
@@ -54,7 +54,7 @@ rule evaluate_model:
         "../envs/kaiku.yaml"
     threads: SETTINGS.threads
     resources:
-        mem_mb=4000,
+        mem_mb=lambda w: memory_mb(2000, *speaking_folders(w.run)),
         gpu=lambda w: gpus(SETTINGS.device, codec_device(SETTINGS.codecs[SETTINGS.runs[w.run].codec])),
     params:
         key=lambda w: key("evaluate", w.run),

@@ -52,7 +52,7 @@ rule encode_tokens:
     conda:
         "../envs/kaiku.yaml"
     resources:
-        mem_mb=3000,
+        mem_mb=lambda w: memory_mb(2000, codec_folder(SETTINGS, w.codec)),
         gpu=lambda w: gpus(codec_device(SETTINGS.codecs[w.codec])),
     params:
         key=lambda w: key("encode_shard", w.codec, w.corpus),

@@ -23,7 +23,7 @@ rule train_model:
         "../envs/kaiku.yaml"
     threads: SETTINGS.threads
     resources:
-        mem_mb=4000,
+        mem_mb=lambda w: memory_mb(3000, base_folder(SETTINGS, w.run)),
         gpu=lambda w: gpus(SETTINGS.runs[w.run].train.device),
     params:
         key=lambda w: key("train", w.run),
@@ -52,7 +52,7 @@ rule merge_model:
     conda:
         "../envs/kaiku.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=lambda w: memory_mb(3000, base_folder(SETTINGS, w.run)),
     params:
         key=lambda w: key("merge", w.run),
         base=lambda w, input: base_option(w.run),

@@ -15,6 +15,7 @@ from typing import Any
 
 from kaiku.housekeeping.shown import size
 from kaiku.machine import hardware
+from kaiku.machine.memory import weight_bytes
 from kaiku.machine.sizes import MARGIN, OVERHEAD
 from kaiku.progress import log
 
@@ -23,10 +24,15 @@ MOST = 4
 """Of `auto`: they take turns on one card, and more of them only wait for each other."""
 
 
+def needed(weights: int, workers: int, clips: int) -> float:
+    """Bytes that so many workers take. weights: bytes of the weight files; clips: in a batch."""
+    return OVERHEAD + 2 * weights + workers * clips * (CLIP + weights / 2)
+
+
 def fitting(room: int, weights: int, clips: int) -> int:
-    """Workers that fit into so many bytes, one at least. weights: bytes of the weight files; clips: in a batch."""
-    spare = room * (1 - MARGIN) - OVERHEAD - 2 * weights
-    return max(1, int(spare // (clips * (CLIP + weights / 2))))
+    """Workers that fit into so many bytes, one at least; otherwise as `needed`."""
+    spare = room * (1 - MARGIN) - needed(weights, 0, clips)
+    return max(1, int(spare // (needed(weights, 1, clips) - needed(weights, 0, clips))))
 
 
 def chosen(options: Any, folder: Path, gpus: Sequence[str]) -> int:
@@ -39,7 +45,7 @@ def chosen(options: Any, folder: Path, gpus: Sequence[str]) -> int:
     if wished == 1:
         return 1
     room = hardware.free_on_cards(gpus) if gpus else hardware.free_memory()
-    weights = sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".bin", ".safetensors"))
+    weights = weight_bytes(folder)
     found = min(wished, fitting(room, weights, options.batch_size))
     if found < wished:
         log(f"{found} of {wished} workers: {size(room)} are free, the model has {size(weights)}")
