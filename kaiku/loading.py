@@ -15,6 +15,7 @@ from kaiku.checks import Measures
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
+from kaiku.listing import visible_files
 from kaiku.machine.memory import memory_mb, weight_bytes
 from kaiku.machine.workers import needed
 from kaiku.sections import AsrSettings, CodecSettings, RunSettings
@@ -160,8 +161,8 @@ def on_cpu(own: CodecSettings) -> CodecSettings:
 
 def codec_identity(own: CodecSettings, folder: Path) -> Identity:
     """A codec's digest and the form of its tokens; the model is loaded once for files of these sizes and times."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    seen = [[p.relative_to(folder).as_posix(), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+    files = [(path.relative_to(folder).as_posix(), path.stat()) for path in visible_files(folder)]
+    seen = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
     cached = IDENTITIES / f"{digest.of_value([FORMAT, own.kind, own.options, str(folder.resolve()), seen])}.json"
     if cached.exists():
         known = json.loads(cached.read_text())

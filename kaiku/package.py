@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TypedDict
 
 from kaiku.errors import CorruptFile, KaikuError
+from kaiku.listing import visible_files
 from kaiku.progress import log, track
 from kaiku.report.data import Licence
 from kaiku.report.licence import licence_warnings
@@ -138,7 +139,7 @@ def _figure_table(figures: Mapping[str, dict[str, Any]]) -> str:
 
 def _files(folder: Path, prefix: str) -> dict[str, Path]:
     """All files below a folder by their name in the archive."""
-    return {f"{prefix}/{p.relative_to(folder).as_posix()}": p for p in sorted(folder.rglob("[!.]*")) if p.is_file()}
+    return {f"{prefix}/{path.relative_to(folder).as_posix()}": path for path in visible_files(folder)}
 
 
 def _write_archive(f: IO[bytes], root: str, files: Mapping[str, Path], texts: Mapping[str, bytes]) -> None:

@@ -17,6 +17,7 @@ from kaiku.loading import (
     codec_folder,
     noise_digests,
 )
+from kaiku.listing import visible_files
 from kaiku.machine.memory import memory_mb
 from kaiku.planning import keytext
 from kaiku.review.files import path_of as review_path
@@ -206,7 +207,7 @@ def base_files(base):
     if SETTINGS.bases[base].source and not SETTINGS.bases[base].path:
         return [f"models/base/{base}/fetched.json"]
     root = SETTINGS.base_root(base)
-    return sorted(str(p) for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return list(map(str, visible_files(root)))
 
 
 def check_inputs():

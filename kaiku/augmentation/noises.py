@@ -9,13 +9,14 @@ import numpy as np
 from kaiku.audio.decode import SUFFIXES, mono, open_audio, probe
 from kaiku.audio.resample import resample
 from kaiku.errors import KaikuError
+from kaiku.listing import visible_files
 
 LIBRARIES = ("numpy", "soundfile", "soxr")
 
 
 def noise_files(folder: Path) -> list[Path]:
     """The recordings of a folder, at any depth. Raises KaikuError where there are none."""
-    found = sorted(p for p in folder.rglob("[!.]*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = [path for path in visible_files(folder) if path.suffix.lower() in SUFFIXES]
     if not found:
         raise KaikuError(
             f"{folder}: no noise recordings", expected="a folder with audio files", remedy="Mend the noise's `folder:`."

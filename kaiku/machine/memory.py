@@ -6,13 +6,15 @@ step with an adapter on the CPU, 5.1 GB in merging. Weights in bf16 are computed
 
 from pathlib import Path
 
+from kaiku.listing import visible_files
+
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
 TIMES_WEIGHTS = 3
 
 
 def weight_bytes(folder: Path) -> int:
     """Size of the weight files in a folder, at any depth; 0 where it is not there."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.suffix in SUFFIXES)
+    return sum(path.stat().st_size for path in visible_files(folder) if path.suffix in SUFFIXES)
 
 
 def memory_mb(beside: int, *folders: Path | None) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from kaiku.listing import visible_files
+
 BLOCK = 1 << 20
 
 
@@ -43,7 +45,7 @@ def of_file(path: Path) -> str:
 
 def of_tree(folder: Path, leave_out: Collection[str] = ()) -> str:
     """Digest of a folder: relative names and contents of its files in sorted order; hidden ones are left out."""
-    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("[!.]*") if p.is_file())
+    names = [path.relative_to(folder).as_posix() for path in visible_files(folder)]
     names = [name for name in names if name not in leave_out]
     return of_value([[name, of_file(folder / name)] for name in names])
 

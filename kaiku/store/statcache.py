@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from kaiku.listing import visible_files
 from kaiku.progress import track
 from kaiku.store import atomic, digest
 
@@ -38,8 +39,7 @@ def signature(path: Path) -> Signature | None:
         return None
     if not path.is_dir():
         return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-    files = sorted(p for p in path.rglob("[!.]*") if p.is_file())
-    return tuple((p.relative_to(path).as_posix(), signature(p)) for p in files)
+    return tuple((p.relative_to(path).as_posix(), signature(p)) for p in visible_files(path))
 
 
 class Digests:

@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from kaiku import plugins
+from kaiku.listing import visible_files
 from kaiku.loading import codec_folder
 from kaiku.planning import corpora
 from kaiku.planning.corpora import Change
@@ -117,16 +118,18 @@ def _sum(changes: Iterable[Change]) -> Change:
 def _weights(settings: Settings) -> Iterator[str]:
     """Weights that are newer than what was made with them: by time alone, as Snakemake takes large files."""
     for codec, own in settings.codecs.items():
-        files = [codec_folder(settings, codec) / "encoder.safetensors"] if own.dataset else _files(settings, own.base)
+        files = (
+            [codec_folder(settings, codec) / "encoder.safetensors"]
+            if own.dataset
+            else visible_files(settings.base_root(own.base))
+        )
         if _are_newer(files, (Path("data/tokens") / codec).glob("*/*.parquet")):
             yield f"codec {codec}: weights are newer than its tokens"
     for asr, own in settings.asr.items():
-        if own.model and _are_newer(_files(settings, own.model), (Path("data/transcripts") / asr).glob("*/*.parquet")):
+        if own.model and _are_newer(
+            visible_files(settings.base_root(own.model)), (Path("data/transcripts") / asr).glob("*/*.parquet")
+        ):
             yield f"asr {asr}: its model is newer than its transcripts"
-
-
-def _files(settings: Settings, base: str) -> list[Path]:
-    return [path for path in settings.base_root(base).rglob("[!.]*") if path.is_file()]
 
 
 def _are_newer(files: Iterable[Path], made: Iterable[Path]) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kaiku.errors import KaikuError
+from kaiku.listing import visible_files
 from kaiku.progress import track
 from kaiku.store import atomic
 from kaiku.workspace import attestation, dvc_files, lock, reconcile
@@ -203,4 +204,4 @@ def _cache_lists(repo: Any, outs: Outs) -> None:
 
 
 def _files_of(path: Path) -> list[Path]:
-    return sorted(p for p in path.rglob("[!.]*") if p.is_file()) if path.is_dir() else [path]
+    return visible_files(path) if path.is_dir() else [path]
