@@ -7,6 +7,7 @@ record without its file becomes an incomplete one before the graph is built: an 
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -113,6 +114,13 @@ def has_record(output: str, workspace: Path = Path()) -> bool:
     return _place("metadata", output, workspace).exists()
 
 
+def is_as_recorded(path: str, record: dict[str, Any], workspace: Path = Path()) -> bool:
+    """True where a record holds an input's checksum, as Snakemake keeps them of small files, and it still fits."""
+    stated = (record.get("input_checksums") or {}).get(path)
+    place = workspace / path
+    return bool(stated) and place.is_file() and stated == f"sha256:{hashlib.sha256(place.read_bytes()).hexdigest()}"
+
+
 def mark_incomplete(output: str, workspace: Path = Path()) -> None:
     """Have an output's job planned, whatever else Snakemake finds."""
     marker = _place("incomplete", output, workspace)
@@ -137,6 +145,11 @@ def time_of(path: Path) -> int:
     """The time that Snakemake compares, ns since 1970: of a folder it is that of a file which it leaves in there."""
     stamp = path / _FOLDER_TIME
     return (stamp if path.is_dir() and stamp.exists() else path).stat().st_mtime_ns
+
+
+def touched_at(path: Path) -> int:
+    """The time, ns since 1970, that no program can set: of the last change of content, name, owner or links."""
+    return path.stat().st_ctime_ns
 
 
 def raise_time(output: str, time_ns: int, workspace: Path = Path()) -> None:

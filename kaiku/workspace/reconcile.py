@@ -9,7 +9,7 @@ An input that is not on this machine counts as its attestation says, as long as 
 to the manifests: a machine with nothing but tokens need not make segments.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from kaiku.workspace.attestation import Attestation
 LOCAL = Path("work/attested")
 DIGESTS = Path("work/stat/artefacts")
 RECORDS = Path("work/stat/records")
+CHANGED = "changed"  # in the place of a digest: of what stood there before, nothing is known
 
 
 def attest(settled: Collection[str] = (), workspace: Path = Path()) -> list[str]:
@@ -65,12 +66,14 @@ class Ledger:
         contents = {output: record.content() for output, record in news.items()}
         made = [output for output, content in contents.items() if self._is_new(output, content)]
         self.digests.look({path for output in made for path in [output, *_inputs(contents[output])]})
-        for output in made:
-            self._attest(output, contents[output], first_look)
+        if not first_look:
+            self.doubtful |= {output for output in made if self._was_replaced(output, contents[output])}
+        self._attest({output: contents[output] for output in made})
         if news or len(found) != len(known):
-            # A record whose output is missing is of a failed job; it must be looked at again once something is there.
-            stamps = {output: stamp for output, (stamp, _) in found.items() if (self.workspace / output).exists()}
-            statcache.save(self.workspace / RECORDS, stamps)
+            # A record whose output is missing or not its own is of a failed job, and must be looked at again.
+            missing = {output for output in found if not (self.workspace / output).exists()}
+            left = found.keys() - missing - self.doubtful
+            statcache.save(self.workspace / RECORDS, {output: found[output][0] for output in left})
         self.save()
 
     def reconcile(self, settled: Collection[str] = ()) -> Verdicts:
@@ -117,25 +120,37 @@ class Ledger:
         written_here = content.get("starttime")  # 0 in records that were restored, which say nothing new
         return bool(written_here) and (known is None or known.made != written_here)
 
-    def _attest(self, output: str, content: dict, first_look: bool) -> None:
-        own = self.digests.of(output)
-        if own is None:
-            return
-        time_ns = provenance.time_of(self.workspace / output)
-        if not first_look and abs(time_ns / 1e9 - content.get("endtime", 0)) > 1e-3:
-            # Snakemake's record is of a job whose output is gone, and something else stands in its place.
-            self.local.pop(output, None)
-            self.doubtful.add(output)
-            return
-        inputs = tuple((path, self._input_digest(path, time_ns)) for path in sorted(_inputs(content)))
-        params = tuple(sorted(content.get("params") or ()))
-        self.local[output] = Attestation(output, own, content.get("rule") or "", params, inputs, content["starttime"])
+    def _was_replaced(self, output: str, content: dict) -> bool:
+        """True where a record is of a job whose output is gone, and something else stands in its place."""
+        if self.digests.of(output) is None:
+            return False
+        return abs(provenance.time_of(self.workspace / output) / 1e9 - content.get("endtime", 0)) > 1e-3
 
-    def _input_digest(self, path: str, output_ns: int) -> str:
-        """Digest of what an output was made from; `changed` where that is newer than the output."""
+    def _attest(self, made: Mapping[str, dict]) -> None:
+        """made: outputs of jobs since the last look, with their records."""
+        for output in made.keys() & self.doubtful:
+            self.local.pop(output, None)
+        as_made = {output for output in made if self.digests.of(output) is not None} - self.doubtful
+        for output in sorted(as_made):
+            record = made[output]
+            inputs = tuple(
+                (path, self._input_digest(path, output, record, as_made)) for path in sorted(_inputs(record))
+            )
+            params = tuple(sorted(record.get("params") or ()))
+            rule, begun = record.get("rule") or "", record["starttime"]
+            self.local[output] = Attestation(output, self.digests.of(output), rule, params, inputs, begun)
+
+    def _input_digest(self, path: str, output: str, record: dict, as_made: Collection[str]) -> str:
+        """Digest of what an output was made from; CHANGED where something else may stand there since."""
         found = self.digests.of(path)
-        newer = found is not None and provenance.time_of(self.workspace / path) > output_ns
-        return found if found is not None and not newer else "changed"
+        if found is None or path in self.doubtful:
+            return CHANGED
+        place, known = self.workspace / path, self.local.get(path)
+        since = provenance.time_of(place)
+        if known and known.digest != found and path not in as_made:
+            since = max(since, provenance.touched_at(place))  # not what was made here: when it came, its own time hides
+        is_older = since <= provenance.time_of(self.workspace / output)
+        return found if is_older or provenance.is_as_recorded(path, record, self.workspace) else CHANGED
 
     def _settle(self, path: str, judge: "_Judge", verdicts: Verdicts) -> None:
         entry = judge.holding(path)

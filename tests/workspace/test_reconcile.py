@@ -3,6 +3,7 @@
 manifest -> segments -> tokens -> pack (whose records are written here as Snakemake writes them)
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -40,23 +41,23 @@ class Workspace:
     def set_time(self, path):
         provenance.set_time(self.root / path, next(_clock) * 10**9)
 
-    def make(self, *paths, key="k1", fails=False):
+    def make(self, *paths, key="k1", fails=False, content=None):
         """Jobs as Snakemake runs them: a job that fails leaves its record without its output."""
         for path in paths:
             rule, source = RULES[path]
-            content = (
-                "" if fails else f"{rule}({(self.root / source / ('step_1' if source == PACK else '')).read_text()})"
+            made_of = (
+                "" if fails or content else (self.root / source / ("step_1" if source == PACK else "")).read_text()
             )
             if fails:
                 self.delete(path)
             else:
-                self.write(path, content)
+                self.write(path, content or f"{rule}({made_of})")
             when = next(_clock) if fails else provenance.time_of(self.root / path) / 1e9
             record = self.record(path)
             record.parent.mkdir(parents=True, exist_ok=True)
             sums = {source: "sha256:..."}
-            content = {"rule": rule, "input": [source], "params": [key], "starttime": when - 0.5, "endtime": when}
-            record.write_text(json.dumps({**content, "record_format_version": 6, "input_checksums": sums}))
+            known = {"rule": rule, "input": [source], "params": [key], "starttime": when - 0.5, "endtime": when}
+            record.write_text(json.dumps({**known, "record_format_version": 6, "input_checksums": sums}))
             provenance.unmark_incomplete(path, self.root)
 
     def delete(self, path):
@@ -101,6 +102,12 @@ class Workspace:
                 shutil.copyfile(self.root / path, place)
             other.set_time(path)
         return other
+
+
+@pytest.fixture(autouse=True)
+def made_up_times(monkeypatch):
+    """Files were touched when their made-up times say."""
+    monkeypatch.setattr(provenance, "touched_at", lambda path: provenance.time_of(path))
 
 
 @pytest.fixture
@@ -311,3 +318,54 @@ def test_files_are_read_once(made, monkeypatch):
     monkeypatch.setattr(digest, "of_file", lambda path: pytest.fail(f"{path} was read"))
     monkeypatch.setattr(digest, "of_tree", lambda path: pytest.fail(f"{path} was read"))
     assert made.start() == ([], [], [])
+
+
+def put_back(workspace, path, content, time_ns, monkeypatch):
+    """Put an old content in the place of an artefact now, with its old time, as `dvc checkout` does with hard links."""
+    workspace.write(path, content)
+    touched = {workspace.root / path: provenance.time_of(workspace.root / path)}
+    provenance.set_time(workspace.root / path, time_ns)
+    own_times = provenance.touched_at
+    monkeypatch.setattr(provenance, "touched_at", lambda place: touched.get(place) or own_times(place))
+
+
+@pytest.mark.parametrize("seen_between", [False, True])
+def test_an_input_that_is_put_back_after_a_kill_is_not_what_its_output_was_made_from(made, monkeypatch, seen_between):
+    made.start()
+    tokens, time_ns = (made.root / TOKENS).read_text(), provenance.time_of(made.root / TOKENS)
+    made.make(TOKENS, content="those of another codec")
+    if seen_between:
+        made.start()
+    made.make(PACK)
+    put_back(made, TOKENS, tokens, time_ns, monkeypatch)
+    assert made.start() == ([TOKENS], [PACK], []) and made.planned() == [PACK]
+    assert reconcile.attest(workspace=made.root) == [PACK]
+
+
+def test_an_input_that_was_only_touched_since_is_what_its_output_was_made_from(made, monkeypatch):
+    made.start()
+    made.make(PACK)
+    put_back(made, TOKENS, (made.root / TOKENS).read_text(), provenance.time_of(made.root / TOKENS), monkeypatch)
+    assert made.start() == ([], [], [])
+
+
+def test_a_manifest_written_anew_with_the_same_content_changes_nothing(made):
+    made.start()
+    made.make(SEGMENTS)
+    record = json.loads(made.record(SEGMENTS).read_text())
+    sums = {MANIFEST: f"sha256:{hashlib.sha256(b'one').hexdigest()}"}
+    made.record(SEGMENTS).write_text(json.dumps({**record, "input_checksums": sums}))
+    made.set_time(MANIFEST)
+    made.start()
+    assert SEGMENTS not in reconcile.attest(workspace=made.root)
+
+
+def test_a_doubt_outlives_a_start_that_ended_early(made):
+    made.start()
+    tokens = (made.root / TOKENS).read_text()
+    made.make(TOKENS, key="k2", fails=True)
+    made.write(TOKENS, tokens)
+    (made.root / "kaiku.lock").unlink()
+    Ledger(made.root).observe()
+    _, stale, _ = made.start()
+    assert TOKENS in stale and made.planned() == [TOKENS]
