@@ -10,8 +10,8 @@ from kaiku.workspace import closing
 min_version("9.2")
 
 
-if "system" not in config:
-    if not workflow.config_settings.configfiles and not Path("config/config.yaml").exists():
+if "system" not in config and not workflow.config_settings.configfiles:
+    if not Path("config/config.yaml").exists():
         raise SystemExit(
             "kaiku: no configuration: config/config.yaml is not in this folder. Name one with --configfile, "
             "or go to a workspace with --directory."

@@ -14,9 +14,9 @@ rule augment_segments:
         rows="data/segments/{corpus}/{shard}.parquet",
         audio="data/segments/{corpus}/{shard}.tar",
     log:
-        "logs/augment_segments/{corpus}-{shard}.log",
+        "logs/augment_segments/{corpus}.{shard}.log",
     benchmark:
-        "logs/augment_segments/{corpus}-{shard}.tsv"
+        "logs/augment_segments/{corpus}.{shard}.tsv"
     wildcard_constraints:
         corpus=DERIVED,
     conda:
@@ -43,9 +43,9 @@ rule inherit_transcripts:
     output:
         rows="data/transcripts/{asr}/{corpus}/{shard}.parquet",
     log:
-        "logs/inherit_transcripts/{asr}-{corpus}-{shard}.log",
+        "logs/inherit_transcripts/{asr}.{corpus}.{shard}.log",
     benchmark:
-        "logs/inherit_transcripts/{asr}-{corpus}-{shard}.tsv"
+        "logs/inherit_transcripts/{asr}.{corpus}.{shard}.tsv"
     wildcard_constraints:
         corpus=DERIVED,
     conda:

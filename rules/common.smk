@@ -242,7 +242,7 @@ def run_base(run):
 def base_option(run):
     """The base's folder as a program's option."""
     folder = base_folder(SETTINGS, run)
-    return f"--base {folder}" if folder else ""
+    return f"--base {shlex.quote(str(folder))}" if folder else ""
 
 
 def gpus(*devices):

@@ -17,9 +17,9 @@ rule segment_recordings:
         rows="data/segments/{corpus}/{shard}.parquet",
         audio="data/segments/{corpus}/{shard}.tar",
     log:
-        "logs/segment_recordings/{corpus}-{shard}.log",
+        "logs/segment_recordings/{corpus}.{shard}.log",
     benchmark:
-        "logs/segment_recordings/{corpus}-{shard}.tsv"
+        "logs/segment_recordings/{corpus}.{shard}.tsv"
     wildcard_constraints:
         corpus=RECORDED,
     conda:
@@ -46,9 +46,9 @@ rule transcribe_segments:
     output:
         rows="data/transcripts/{asr}/{corpus}/{shard}.parquet",
     log:
-        "logs/transcribe_segments/{asr}-{corpus}-{shard}.log",
+        "logs/transcribe_segments/{asr}.{corpus}.{shard}.log",
     benchmark:
-        "logs/transcribe_segments/{asr}-{corpus}-{shard}.tsv"
+        "logs/transcribe_segments/{asr}.{corpus}.{shard}.tsv"
     wildcard_constraints:
         corpus=RECORDED,
     conda:
@@ -77,9 +77,9 @@ rule measure_segments:
     output:
         rows="data/measures/{corpus}/{shard}.parquet",
     log:
-        "logs/measure_segments/{corpus}-{shard}.log",
+        "logs/measure_segments/{corpus}.{shard}.log",
     benchmark:
-        "logs/measure_segments/{corpus}-{shard}.tsv"
+        "logs/measure_segments/{corpus}.{shard}.tsv"
     conda:
         "../envs/kaiku.yaml"
     resources:
@@ -111,9 +111,9 @@ rule measure_texts:
     output:
         rows="data/text_measures/{asr}/{corpus}/{shard}.parquet",
     log:
-        "logs/measure_texts/{asr}-{corpus}-{shard}.log",
+        "logs/measure_texts/{asr}.{corpus}.{shard}.log",
     benchmark:
-        "logs/measure_texts/{asr}-{corpus}-{shard}.tsv"
+        "logs/measure_texts/{asr}.{corpus}.{shard}.tsv"
     conda:
         "../envs/kaiku.yaml"
     resources:
@@ -139,9 +139,9 @@ rule describe_clips:
     output:
         rows="data/descriptions/{corpus}/{shard}.parquet",
     log:
-        "logs/describe_clips/{corpus}-{shard}.log",
+        "logs/describe_clips/{corpus}.{shard}.log",
     benchmark:
-        "logs/describe_clips/{corpus}-{shard}.tsv"
+        "logs/describe_clips/{corpus}.{shard}.tsv"
     conda:
         "../envs/kaiku.yaml"
     resources:
@@ -164,9 +164,9 @@ rule compare_clips:
     output:
         rows="data/comparisons/{corpus}/{shard}.parquet",
     log:
-        "logs/compare_clips/{corpus}-{shard}.log",
+        "logs/compare_clips/{corpus}.{shard}.log",
     benchmark:
-        "logs/compare_clips/{corpus}-{shard}.tsv"
+        "logs/compare_clips/{corpus}.{shard}.tsv"
     conda:
         "../envs/kaiku.yaml"
     resources:

@@ -18,9 +18,9 @@ rule select_segments:
     output:
         rows="data/selection/{dataset}/{corpus}/{shard}.parquet",
     log:
-        "logs/select_segments/{dataset}-{corpus}-{shard}.log",
+        "logs/select_segments/{dataset}.{corpus}.{shard}.log",
     benchmark:
-        "logs/select_segments/{dataset}-{corpus}-{shard}.tsv"
+        "logs/select_segments/{dataset}.{corpus}.{shard}.tsv"
     conda:
         "../envs/kaiku.yaml"
     resources:

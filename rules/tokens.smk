@@ -46,9 +46,9 @@ rule encode_tokens:
         rows="data/tokens/{codec}/{corpus}/{shard}.parquet",
         codes="data/tokens/{codec}/{corpus}/{shard}.npy",
     log:
-        "logs/encode_tokens/{codec}-{corpus}-{shard}.log",
+        "logs/encode_tokens/{codec}.{corpus}.{shard}.log",
     benchmark:
-        "logs/encode_tokens/{codec}-{corpus}-{shard}.tsv"
+        "logs/encode_tokens/{codec}.{corpus}.{shard}.tsv"
     conda:
         "../envs/kaiku.yaml"
     resources:
@@ -78,9 +78,9 @@ rule pack_protos:
         val="data/protos/{dataset}/{codec}/val/{corpus}-{shard}.protos",
         test="data/protos/{dataset}/{codec}/test/{corpus}-{shard}.protos",
     log:
-        "logs/pack_protos/{dataset}-{codec}-{corpus}-{shard}.log",
+        "logs/pack_protos/{dataset}.{codec}.{corpus}.{shard}.log",
     benchmark:
-        "logs/pack_protos/{dataset}-{codec}-{corpus}-{shard}.tsv"
+        "logs/pack_protos/{dataset}.{codec}.{corpus}.{shard}.tsv"
     conda:
         "../envs/kaiku.yaml"
     resources:

@@ -89,6 +89,30 @@ def test_a_shipped_system_plans_its_jobs_in_a_fresh_workspace(workspace, path):
     assert f"system {yaml.safe_load(path.read_text())['system']};" in said
 
 
+def test_a_configuration_of_ones_own_is_the_only_one(workspace):
+    (workspace / "config").mkdir()
+    (workspace / "config/config.yaml").write_text("system: theirs\ncorpora: {}\n")
+    (workspace / "mine.yaml").write_text("corpora: {}\n")
+    with pytest.raises(AssertionError, match="kaiku: Configuration: system is missing"):
+        plan(workspace, "--configfile", workspace / "mine.yaml")
+    assert "system theirs;" in plan(workspace)[1]
+
+
+def test_a_base_may_stand_in_a_folder_with_a_blank(workspace):
+    (workspace / "my base").mkdir()
+    system = {
+        "system": "small",
+        "corpora": {"x": {"layout": "wav_lab", "licence": "own", "path": str(workspace)}},
+        "datasets": {"x": {"corpora": ["x"]}},
+        "bases": {"m": {"licence": "own", "path": "my base"}},
+        "codecs": {"c": {"kind": "env", "dataset": "x"}},
+        "runs": {"r": {"family": "fish", "base": "m", "dataset": "x", "codec": "c"}},
+    }
+    (workspace / "mine.yaml").write_text(yaml.safe_dump(system))
+    said = plan(workspace, "--configfile", workspace / "mine.yaml", "--printshellcmds")[1]
+    assert said.count("--base 'my base'") == 2
+
+
 @pytest.fixture
 def published(tmp_path_factory):
     """Address of a web server with an archive of a corpus and one of a base model."""

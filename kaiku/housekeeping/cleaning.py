@@ -99,8 +99,8 @@ def _found(workspace: Path) -> Iterator[tuple[str, Path]]:
     carry = workspace / "work/carry"
     yield from (("leftovers", path) for path in carry.rglob("attic.new"))
     yield from (("before a run", path) for path in (workspace / "work/before").rglob("*") if path.is_file())
-    yield from (("attics", path) for path in carry.rglob("attic"))
-    for stage in sorted({path.parent.parent for path in carry.rglob("digest")}):
+    yield from (("attics", path) for path in carry.rglob("attic") if path.is_file())
+    for stage in sorted({path.parent.parent for path in carry.rglob("digest") if path.is_file()}):
         results = sorted((path.parent for path in stage.glob("[!.]*/digest")), key=lambda path: path.stat().st_mtime_ns)
         yield from (("older results", path) for path in results[:-1])
     yield from (("set-aside training", path) for path in (workspace / "work/runs").glob("*/set-aside/*"))

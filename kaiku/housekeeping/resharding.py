@@ -217,7 +217,7 @@ def _put_in_place(corpus: str, done: Resharded, derived: Sequence[str]) -> None:
             os.rename(staging / carry, carry)
             atomic.fsync(carry.parent)
     for name in concerned:
-        _forget_shards_beyond(name, done.after, derived)
+        _forget_shards_beyond(name, done.after)
     provenance.forget_outputs(lambda output: any(_is_output(output, name) for name in concerned))
     _pin(corpus, done.after, staging / "manifests")
     shutil.rmtree(staging)
@@ -237,21 +237,15 @@ def _is_output(path: str, corpus: str) -> bool:
     return re.fullmatch(rf"data/({by_shard}/{name}/\d+\.\w+|{packs}/{name}-\d+\.protos)", path) is not None
 
 
-def _forget_shards_beyond(corpus: str, shards: int, derived: Sequence[str] = ()) -> None:
+def _forget_shards_beyond(corpus: str, shards: int) -> None:
     """Remove kept packs and logs of shards that are no more: reports count what the logs say."""
-    known = [*(path.name for path in MANIFESTS.iterdir()), *derived]
-    others = [name for name in known if name.endswith(f"-{corpus}")]
-    for path in [*Path("work/carry/pack").glob(f"*/*/{corpus}-*"), *Path("logs").glob(f"*/*{corpus}-*")]:
-        found = re.fullmatch(r"(?P<names>.+)-(?P<shard>\d+)(\..+)?", path.name)
-        if not found or int(found["shard"]) < shards:
-            continue
-        if _names(found["names"], corpus) and not any(_names(found["names"], other) for other in others):
+    name = re.escape(corpus)
+    packs = [(path, rf"{name}-(\d+)") for path in Path("work/carry/pack").glob("*/*/*")]
+    logs = [(path, rf"(?:.+\.)?{name}\.(\d+)\.\D+") for path in Path("logs").glob("*/*")]
+    for path, pattern in packs + logs:
+        found = re.fullmatch(pattern, path.name)
+        if found and int(found[1]) >= shards:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _names(names: str, corpus: str) -> bool:
-    """Whether the names in a log's name end with a corpus'."""
-    return names == corpus or names.endswith(f"-{corpus}")
 
 
 def _pin(corpus: str, shards: int, built: Path) -> None:

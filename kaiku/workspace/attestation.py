@@ -41,7 +41,11 @@ class Attestation:
 
 def read(path: Path) -> dict[str, list[Attestation]]:
     """Attestations by artefact, in the order of the file; empty where there is no file."""
-    return parse(path.read_text(encoding="utf-8") if path.exists() else "", path)
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, error) from error
+    return parse(text, path)
 
 
 def parse(text: str, path: Path = LOCK) -> dict[str, list[Attestation]]:
@@ -63,12 +67,16 @@ def parse(text: str, path: Path = LOCK) -> dict[str, list[Attestation]]:
             entry = Attestation(artefact, own, rule, params[key], tuple(json.loads(inputs).items()), float(made))
             found[artefact].append(entry)
     except (ValueError, KeyError, IndexError) as error:
-        raise CorruptFile(
-            f"{path} cannot be read ({type(error).__name__}: {error})",
-            expected="lines as `make snapshot` writes them",
-            remedy="Take it from git, or delete it: artefacts are then known by this machine's own records only.",
-        ) from error
+        raise _unreadable(path, error) from error
     return dict(found)
+
+
+def _unreadable(path: Path, error: Exception) -> CorruptFile:
+    return CorruptFile(
+        f"{path} cannot be read ({type(error).__name__}: {error})",
+        expected="lines as `make snapshot` writes them",
+        remedy="Take it from git, or delete it: artefacts are then known by this machine's own records only.",
+    )
 
 
 def write(path: Path, attestations: Iterable[Attestation]) -> bool:

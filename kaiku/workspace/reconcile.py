@@ -102,7 +102,7 @@ class Ledger:
 
     def relinked(self, paths: Iterable[str]) -> None:
         """Take note that this process itself hard-linked some artefacts, which shows in their inodes' times."""
-        self.digests.resign(paths)
+        self.digests.relinked(paths)
         self.digests.save()
 
     def candidates(self, path: str) -> list[Attestation]:

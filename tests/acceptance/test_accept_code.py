@@ -78,7 +78,7 @@ class Copy:
         return (self.code / "code.lock").read_text()
 
     def counts(self) -> dict:
-        return json.loads((self.workspace / "logs/measure_segments/en-000.counts.json").read_text())
+        return json.loads((self.workspace / "logs/measure_segments/en.000.counts.json").read_text())
 
 
 def test_a_neutral_edit_is_accepted_and_a_harmful_one_refused(tmp_path):

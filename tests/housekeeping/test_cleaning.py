@@ -98,6 +98,16 @@ def test_everything_that_can_go_goes_and_nothing_else(workspace):
     assert cleaning.disposables() == []
 
 
+def test_a_corpus_may_be_called_as_a_file_of_ours(workspace):
+    for name in ("attic", "digest"):
+        workspace.put(f"work/carry/segment/{name}/000/g000001/rows", 10)
+        workspace.put(f"work/carry/segment/{name}/000/journal", 10)
+    workspace.clean()
+    assert workspace.names() == sorted(
+        [*KEPT, *(f"work/carry/segment/{n}/000/{p}" for n in ("attic", "digest") for p in ("g000001/rows", "journal"))]
+    )
+
+
 def test_only_what_is_old_enough(workspace):
     assert workspace.clean(older_s=35 * DAY) == {"older results": (2, 2020)}
 

@@ -174,8 +174,8 @@ def test_no_shard_is_left_behind(world):
 
 def test_logs_and_packs_of_shards_that_are_no_more_go_and_those_of_other_corpora_stay(world):
     Path("data/manifests/more-voices").mkdir()
-    gone = ["segment_recordings/voices-003.log", "transcribe_segments/given-voices-003.counts.json"]
-    stay = ["segment_recordings/voices-001.log", "segment_recordings/more-voices-003.log"]
+    gone = ["segment_recordings/voices.003.log", "transcribe_segments/given.voices.003.counts.json"]
+    stay = ["segment_recordings/voices.001.log", "segment_recordings/more-voices.003.log"]
     for name in gone + stay:
         path = Path("logs", name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,7 @@ def jobs(settings: Settings) -> list[Job]:
 def job(rule: str, names: dict, inputs: list[str], outputs: list[str], arguments) -> Job:
     """A job with the log that its rule would give it."""
     return Job(
-        rule, names, tuple(inputs), tuple(outputs), f"logs/{rule}/{'-'.join(names.values())}.log", tuple(arguments)
+        rule, names, tuple(inputs), tuple(outputs), f"logs/{rule}/{'.'.join(names.values())}.log", tuple(arguments)
     )
 
 

@@ -97,6 +97,37 @@ def test_everything_that_heard_a_speaker(workspace):
     assert found["take_back"] == ["dist/base.tar.gz", "results/child/report.html"]
 
 
+def test_what_the_configuration_no_longer_names_heard_them_too(workspace):
+    write("models/gone/checkpoints/run.json", {"speakers": {"train": {"kai": 5}}})
+    write("models/heir/checkpoints/run.json", {"speakers": {"train": {"aino": 1}}})
+    write("models/heir/merged/metadata.json", {"lineage": ["heir", "gone"]})
+    write("models/codecs/gone/metrics.json", {"speakers": {"kai": 2}})
+    write("dist/gone.tar.gz", "-")
+    write("dist/exports/gone/README.md", "-")
+    found = heard(workspace, "kai")
+    how = {row["run"]: row["how"] for row in found["models"]}
+    assert how["gone"] == "trained on 5 of their clips" and how["heir"] == "through gone, which it was made from"
+    assert {row["codec"]: row["heard"] for row in found["codecs"]} == {"gone": True, "toy": True}
+    assert {"dist/gone.tar.gz", "dist/exports/gone"} <= set(found["take_back"])
+
+
+@pytest.mark.parametrize(("dataset", "is_named"), [("both", True), ("quiet", False)])
+def test_an_export_of_a_dataset_that_keeps_them_is_to_be_taken_back(workspace, dataset, is_named):
+    write("dist/exports/lj/metadata.csv", "-")
+    config = configuration.load({**CONFIG, "exports": {"lj": {"dataset": dataset, "format": "ljspeech"}}})
+    assert ("dist/exports/lj" in heard(config, "kai")["take_back"]) == is_named
+
+
+def test_what_failed_jobs_left_empty_says_nothing(workspace):
+    for path in ("data/selection/both/choir/000.parquet", "data/protos/both/toy/train/choir-000.protos"):
+        write(path, "")
+    for path in ("models/codecs/toy/metrics.json", "models/base/checkpoints/run.json"):
+        write(path, "")
+    found = heard(workspace, "kai")
+    assert [row["corpus"] for row in found["datasets"]] == ["solo"] and found["packs"] == found["codecs"] == []
+    assert {row["run"] for row in found["models"]} == {"held"}
+
+
 def test_one_of_two_people_of_a_name(workspace):
     found = heard(workspace, "kai", "solo")
     assert [row["corpus"] for row in found["corpora"]] == ["solo"] and found["packs"] == []

@@ -144,7 +144,7 @@ def test_a_review_is_told_as_such(workspace):
     more = replace(made, past=Past((), ()))
     assert reasons(configure(), [Work(more, 1)]) == [
         "voices: decisions of the review changed",
-        "select_segments all-voices-000: other inputs than before (1 more)",
+        "select_segments all.voices.000: other inputs than before (1 more)",
     ]
 
 

@@ -71,7 +71,7 @@ class Workspace:
         return by_rule(self.planned_jobs(*arguments))
 
     def planned_jobs(self, *arguments: str) -> list[str]:
-        """Jobs that a dry run plans, each by its log: `encode_tokens/toy-otso-000`."""
+        """Jobs that a dry run plans, each by its log: `encode_tokens/toy.otso.000`."""
         done = self.snakemake("--dry-run", *arguments)
         said = done.stdout + done.stderr
         if "Nothing to be done" in said:

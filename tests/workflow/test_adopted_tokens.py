@@ -121,14 +121,14 @@ def test_an_edited_file_of_tokens_concerns_the_encoding_of_its_shard_alone(world
     np.save(world.corpus / f"{clip}.npy", other)
     dry = world.snakemake("--dry-run", *targets(world))
     assert "voice: given tokens of 1 shard changed" in dry.stderr
-    assert world.planned_jobs(*targets(world)) == [f"encode_tokens/env-voice-{world.shard(clip)}"]
+    assert world.planned_jobs(*targets(world)) == [f"encode_tokens/env.voice.{world.shard(clip)}"]
     world.snakemake(*targets(world))
     codes, _ = tokens(world)
     assert np.array_equal(codes[clip], other.T)
-    assert world.counts("encode_tokens")[f"env-voice-{world.shard(clip)}"]["computed"] == 1
+    assert world.counts("encode_tokens")[f"env.voice.{world.shard(clip)}"]["computed"] == 1
     np.save(world.corpus / f"{clip}.npy", given[clip])
     world.snakemake(*targets(world))
-    assert world.counts("encode_tokens")[f"env-voice-{world.shard(clip)}"]["computed"] == 0, "it was kept"
+    assert world.counts("encode_tokens")[f"env.voice.{world.shard(clip)}"]["computed"] == 0, "it was kept"
 
 
 def test_an_edited_recording_is_encoded_though_its_old_tokens_lie_there(world, made):

@@ -66,11 +66,11 @@ def test_an_edited_clip_makes_one_derived_clip_of_each(world):
     shard = world.shard(clip)
     world.edit(clip, seed=4711)
     jobs = world.planned_jobs()
-    assert {f"augment_segments/{corpus}-{shard}" for corpus in DERIVED} == {j for j in jobs if j.startswith("augment")}
+    assert {f"augment_segments/{corpus}.{shard}" for corpus in DERIVED} == {j for j in jobs if j.startswith("augment")}
     world.snakemake()
     for rule in ("augment_segments", "encode_tokens"):
         for job, counts in world.counts(rule).items():
-            if job.removeprefix("env-") in {f"{corpus}-{shard}" for corpus in DERIVED}:
+            if job.removeprefix("env.") in {f"{corpus}.{shard}" for corpus in DERIVED}:
                 assert counts["computed"] == 1 and counts["failed"] == 0, (rule, job)
     assert world.planned() == {}
 
@@ -81,14 +81,14 @@ def test_a_parameter_makes_its_corpus_again_and_no_other(world):
     config["corpora"]["voice-slow"]["derived"]["speed"] = 1.1
     world.configure(config)
     assert {j for j in world.planned_jobs() if j.startswith("augment")} == {
-        f"augment_segments/voice-slow-{shard}" for shard in world.shard_names()
+        f"augment_segments/voice-slow.{shard}" for shard in world.shard_names()
     }
     world.snakemake()
     config["corpora"]["voice-slow"]["derived"]["speed"] = 0.9
     world.configure(config)
     world.snakemake()
     computed = {job: c["computed"] for job, c in world.counts("augment_segments").items() if "slow" in job}
-    assert computed == {f"voice-slow-{shard}": 0 for shard in world.shard_names()}
+    assert computed == {f"voice-slow.{shard}": 0 for shard in world.shard_names()}
     assert world.artefacts() == before, "and everything has the bytes it had"
 
 
@@ -127,11 +127,11 @@ def test_noise_counts_by_what_it_holds(world):
     world.configure(config)
     add_noise(world, "another one")
     assert {job for job in world.planned_jobs() if job.startswith("augment")} == {
-        f"augment_segments/voice-noisy-{shard}" for shard in world.shard_names()
+        f"augment_segments/voice-noisy.{shard}" for shard in world.shard_names()
     }
     world.snakemake()
     counts = world.counts("augment_segments")
-    noisy = [counts[f"voice-noisy-{shard}"] for shard in world.shard_names()]
+    noisy = [counts[f"voice-noisy.{shard}"] for shard in world.shard_names()]
     assert 0 < sum(c["computed"] for c in noisy) < 18 == sum(c["computed"] + c["reused"] for c in noisy)
 
 

@@ -58,7 +58,7 @@ def test_a_copy_in_another_shard_is_found_and_costs_one_description(world, tmp_p
     planned = copied.planned(*selections(copied))
     assert planned["describe_clips"] == 1 and planned["compare_clips"] == 2
     copied.snakemake(*selections(copied))
-    described = copied.counts("describe_clips")[f"voice-{elsewhere}"]
+    described = copied.counts("describe_clips")[f"voice.{elsewhere}"]
     assert described["computed"] == 2, "one clip, two comparisons"
     found = compared(copied)
     assert found[copy]["duplicate_group"] == found[original]["duplicate_group"] > 0

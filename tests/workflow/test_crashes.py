@@ -27,7 +27,7 @@ SHARD = "000"
 OTHER = "data/measures/voice/001.parquet"
 HELD = f"data/measures/voice/{SHARD}.parquet"
 CARRY = f"work/carry/measure/voice/{SHARD}"
-LOG = f"logs/measure_segments/voice-{SHARD}.log"
+LOG = f"logs/measure_segments/voice.{SHARD}.log"
 PATIENCE_S = 120
 
 GATE = '''"""Measures nothing, and waits for leave to do so."""
@@ -172,7 +172,7 @@ def test_a_snakemake_that_is_terminated_alone_lets_its_job_finish(world):
     let_all_go(world, job)
     assert run.wait() == 1
     assert world.planned(OTHER) == {}
-    assert world.counts("measure_segments")["voice-001"]["computed"] == len(world.clips("001"))
+    assert world.counts("measure_segments")["voice.001"]["computed"] == len(world.clips("001"))
 
 
 def interrupted(run: Run) -> None:
@@ -284,7 +284,7 @@ def test_after_all_deaths_everything_is_as_if_there_had_been_none(world, undistu
     times = Counter(measured(undisturbed)) + Counter(in_hand)
     world.snakemake(*world.packs)
     assert Counter(measured(world)) == times, "each clip once, and once more for each time that it was in hand"
-    counts = world.counts("measure_segments")[f"voice-{SHARD}"]
+    counts = world.counts("measure_segments")[f"voice.{SHARD}"]
     assert (counts["computed"], counts["reused"]) == (0, len(world.clips(SHARD)))
     assert world.artefacts() == undisturbed.artefacts()
     assert world.planned(*world.packs) == {}

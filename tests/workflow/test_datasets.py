@@ -78,12 +78,12 @@ def test_bounds_of_one_corpus_concern_it_alone(world, changed):
     changed(
         lambda config: config["datasets"]["both"].update(per_corpus={"solo": {"select": {"duration_s": [9, None]}}})
     )
-    assert world.planned_jobs(*targets(world)) == ["pack_protos/both-env-solo-000", "select_segments/both-solo-000"]
+    assert world.planned_jobs(*targets(world)) == ["pack_protos/both.env.solo.000", "select_segments/both.solo.000"]
     said = world.snakemake("--dry-run", *targets(world)).stderr
     assert "dataset both: select.duration_s added: {min: 9}" in said
     changed(lambda config: config["datasets"]["both"].update(warn={"duration_s": [0.5, None]}))
     jobs = [job for job in world.planned_jobs(*targets(world)) if job.startswith("select")]
-    assert jobs == [f"select_segments/both-choir-{n:03d}" for n in range(SHARDS)] + ["select_segments/both-solo-000"]
+    assert jobs == [f"select_segments/both.choir.{n:03d}" for n in range(SHARDS)] + ["select_segments/both.solo.000"]
 
 
 def test_another_corpus_of_a_dataset_leaves_the_others_alone(world, changed):
@@ -99,7 +99,7 @@ def test_settings_that_decide_no_clip_plan_nothing(world, changed):
 
 def test_who_withdraws_is_taken_out_of_exactly_what_holds_them(world, changed):
     changed(lambda config: config["corpora"]["choir"].update(consent={"withdrawn": [WITHDRAWS]}))
-    assert world.planned_jobs(*targets(world)) == ["pack_protos/both-env-choir-001", "select_segments/both-choir-001"]
+    assert world.planned_jobs(*targets(world)) == ["pack_protos/both.env.choir.001", "select_segments/both.choir.001"]
     said = world.snakemake(*targets(world)).stderr
     assert f"dataset both: withdrawn [] -> [{WITHDRAWS}]" in said
     frame = tables.selection(world.root / "data/selection/both/choir/001.parquet")
@@ -109,7 +109,7 @@ def test_who_withdraws_is_taken_out_of_exactly_what_holds_them(world, changed):
     assert world.planned_jobs(*targets(world)) == []
     changed(lambda config: None)
     world.snakemake(*targets(world))
-    assert world.counts("pack_protos")["both-env-choir-001"] | {"seconds": 0, "cpu_seconds": 0} == {
+    assert world.counts("pack_protos")["both.env.choir.001"] | {"seconds": 0, "cpu_seconds": 0} == {
         **dict.fromkeys(("computed", "failed", "damaged", "seconds", "cpu_seconds"), 0),
         "reused": 1,
     }

@@ -139,7 +139,7 @@ def test_two_snapshots_merge_without_a_conflict(clone):
     assert sh(other, "git status --short") == ""
     assert "1 file fetched and 1 file modified" in sh(other, "dvc pull transcribe_segments select_segments")
     other.say(clip, "toinen teksti")
-    assert other.planned_jobs(*selections) == ["select_segments/spoken-voice-000"]
+    assert other.planned_jobs(*selections) == ["select_segments/spoken.voice.000"]
     assert sh(other, "git status --short") == ""
 
 

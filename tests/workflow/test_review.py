@@ -51,7 +51,7 @@ def selection(world, shard):
 
 
 def select_jobs(shards):
-    return [f"select_segments/spoken-voice-{shard}" for shard in sorted(shards)]
+    return [f"select_segments/spoken.voice.{shard}" for shard in sorted(shards)]
 
 
 def test_three_corrected_clips_plan_their_shards_and_no_other(world):
@@ -124,7 +124,7 @@ def test_an_edited_recording_is_not_what_was_listened_to(world):
     said = world.snakemake(*selections(world)).stderr
     assert "1 decisions of the review are about recordings that are not here as they were" in said
     assert selection(world, "000").loc[clip, ["kept", "review"]].tolist() == [True, ""]
-    log = (world.root / "logs/select_segments/spoken-voice-000.log").read_text()
+    log = (world.root / "logs/select_segments/spoken.voice.000.log").read_text()
     assert "1 of the review's decisions no longer apply" in log and "reject: its recording was edited" in log
     assert len(files.read(files.path_of("voice", "000"))) == 1, "it is told, not dropped"
 
@@ -149,7 +149,7 @@ def test_a_cut_at_other_times_invalidates_decisions_and_says_so(tmp_path, monkey
         workspace.configure(config)
         workspace.snakemake(target)
         found = tables.selection(tmp_path / target)
-        log = (tmp_path / "logs/select_segments/faults-faults-000.log").read_text()
+        log = (tmp_path / "logs/select_segments/faults.faults.000.log").read_text()
         return found[found["review"] != ""][["kept", "reason", "review"]].values.tolist(), log
 
     reviewed, log = cut(160)  # each end moves by 10 ms

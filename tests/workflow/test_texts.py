@@ -80,7 +80,7 @@ def test_one_edited_text_measures_one_text(world, tmp_path):
     assert set(world.planned(*world.packs)) == {"transcribe_segments", "measure_texts", *PACKING}
     world.snakemake(*world.packs)
     assert measured(world, "clip-00002", "foreign_script_share") == [1.0]
-    shard = f"given-voice-{world.shard('clip-00002')}"
+    shard = f"given.voice.{world.shard('clip-00002')}"
     assert world.counts("measure_texts")[shard]["computed"] == 2
     assert world.artefacts() == world.built_anew(tmp_path / "anew").artefacts()
 
@@ -138,7 +138,7 @@ def test_a_second_transcriber_and_a_model_that_knows_letters(world):
     world.say("clip-00004", "kivi ja kaiku kaiku")
     world.snakemake(*world.packs)
     assert set(world.counts("transcribe_segments")) == {
-        f"{asr}-voice-{s}" for asr in ("given", "heard") for s in world.shard_names()
+        f"{asr}.voice.{s}" for asr in ("given", "heard") for s in world.shard_names()
     }
     (cer,), (wer,) = (measured(world, "clip-00004", name) for name in ("disagreement_cer", "disagreement_wer"))
     assert cer == pytest.approx(5 / 19) and wer == 0.75
@@ -146,7 +146,7 @@ def test_a_second_transcriber_and_a_model_that_knows_letters(world):
     assert fits == 0.0 or logprob < -1, "random weights align nothing well"
     world.say("clip-00005", "toinen teksti")
     world.snakemake(*world.packs)
-    shard = f"given-voice-{world.shard('clip-00005')}"
+    shard = f"given.voice.{world.shard('clip-00005')}"
     assert world.counts("measure_texts")[shard]["computed"] == 5 and not world.planned(*world.packs)
 
 

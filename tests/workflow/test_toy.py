@@ -160,7 +160,7 @@ def test_a_failed_job_says_why_and_is_planned_again(toy):
     target = "data/selection/faults/faults/000.parquet"
     failed = toy.snakemake(target, check=False)
     assert failed.returncode != 0
-    assert "segment_recordings failed. The end of its log, logs/segment_recordings/faults-000.log" in failed.stderr
+    assert "segment_recordings failed. The end of its log, logs/segment_recordings/faults.000.log" in failed.stderr
     assert "What to do:" in failed.stderr and "max_failed" in failed.stderr
     assert toy.planned(target)["segment_recordings"] == 1
     config["corpora"]["faults"]["max_failed"] = 1.0

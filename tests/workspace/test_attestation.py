@@ -49,5 +49,12 @@ def test_damage_is_told_with_its_remedy(tmp_path, text):
         attestation.read(path)
 
 
+def test_what_is_no_text_is_told_with_its_remedy(tmp_path):
+    path = tmp_path / "kaiku.lock"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CorruptFile, match=r"kaiku\.lock cannot be read .*Take it from git"):
+        attestation.read(path)
+
+
 def test_no_file_attests_nothing(tmp_path):
     assert attestation.read(tmp_path / "kaiku.lock") == {}

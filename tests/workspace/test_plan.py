@@ -18,9 +18,9 @@ total                      3
 rule segment_recordings:
     input: data/manifests/otso/003.audio.tsv
     output: data/segments/otso/003.parquet, data/segments/otso/003.tar
-    log: logs/segment_recordings/otso-003.log
+    log: logs/segment_recordings/otso.003.log
     jobid: 18
-    benchmark: logs/segment_recordings/otso-003.tsv
+    benchmark: logs/segment_recordings/otso.003.tsv
     reason: Missing output files: data/segments/otso/003.tar; Updated input files: data/manifests/otso/003.audio.tsv, b
     wildcards: corpus=otso, shard=003
     resources: tmpdir=/tmp, mem_mb=1000, mem=1 GB, mem_mib=954
@@ -59,7 +59,7 @@ def test_jobs_as_they_are_said():
     segment, pack, merge = plan.read_jobs(SAID)
     assert (segment.rule, segment.name, dict(segment.names)) == (
         "segment_recordings",
-        "otso-003",
+        "otso.003",
         {"corpus": "otso", "shard": "003"},
     )
     assert segment.inputs == ("data/manifests/otso/003.audio.tsv",)

@@ -369,3 +369,15 @@ def test_a_doubt_outlives_a_start_that_ended_early(made):
     Ledger(made.root).observe()
     _, stale, _ = made.start()
     assert TOKENS in stale and made.planned() == [TOKENS]
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_an_edit_between_a_start_and_its_jobs_is_not_taken_for_our_own_link(made, is_edited):
+    ledger = Ledger(made.root)
+    ledger.observe()
+    ledger.reconcile()
+    if is_edited:
+        (made.root / TOKENS).write_text("edited by hand")
+    os.link(made.root / TOKENS, made.root / "aside")
+    ledger.relinked([TOKENS])
+    assert made.start() == (([], [PACK], [TOKENS]) if is_edited else ([], [], []))
