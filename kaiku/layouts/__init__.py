@@ -132,10 +132,12 @@ def recordings_of(
     given: Mapping[str, Given],
     settings: LayoutSettings,
     speaker_of: Callable[[str], str] = lambda path: "",
+    language_of: Callable[[str], str] = lambda path: "",
 ) -> Iterator[Recording | Problem]:
     """One recording for each audio file, after what is wrong with their names and speakers.
 
-    The speaker is the one given, else the corpus', else the one that speaker_of(path) reads from the path.
+    The speaker is the one given, else the corpus', else the one that speaker_of(path) reads from the path. The language
+    is the one given, else the one that language_of(path) reads from the path, else the corpus'.
     """
     ids, problems = name_recordings(audio)
     yield from problems
@@ -143,7 +145,7 @@ def recordings_of(
     for path in sorted(audio):
         known = given.get(path, Given())
         speaker = known.speaker or settings.speaker or speaker_of(path)
-        language = known.language or settings.language
+        language = known.language or language_of(path) or settings.language
         recordings.append(Recording(ids[path], path, speaker, language, known.texts, known.extras))
     yield from _without_speaker(recordings)
     yield from recordings

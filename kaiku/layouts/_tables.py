@@ -181,6 +181,7 @@ def clips(
     rows: Iterable[Row | Problem],
     settings: LayoutSettings,
     speaker_of: Callable[[str], str] = lambda path: "",
+    language_of: Callable[[str], str] = lambda path: "",
 ) -> Iterator[Recording | Problem]:
     """One recording for each audio file with what its row says; rows and audio without each other are Problems.
 
@@ -203,7 +204,7 @@ def clips(
             given[row.path] = Given(whole(text), one_line(row.speaker), row.language.strip(), dict(row.extras))
     for path in sorted(set(audio) - given.keys()) if tables else ():
         yield Problem(path, f"has no row in any {kind}", "Add its text; until then it is kept without.")
-    yield from recordings_of(audio, given, settings, speaker_of)
+    yield from recordings_of(audio, given, settings, speaker_of, language_of)
 
 
 def _parse(data: bytes, split: Callable[[str], Any]) -> dict[str, Any]:
