@@ -40,6 +40,7 @@ __all__ = [
     "text_problems",
     "visible",
     "whole",
+    "with_suffix",
     "without_suffix",
 ]
 
@@ -118,8 +119,17 @@ def without_suffix(path: str) -> str:
 def beside(files: Collection[str], suffix: str) -> dict[str, str]:
     """The file with that suffix and the audio file's own name beside it: {audio path: its path}, where there is one."""
     present = visible(files)
-    found = {path: without_suffix(path) + suffix for path in audio_files(present)}
-    return {path: other for path, other in found.items() if other in present}
+    others = with_suffix(present, suffix)
+    found = {path: others.get(without_suffix(path)) for path in audio_files(present)}
+    return {path: other for path, other in found.items() if other}
+
+
+def with_suffix(files: Collection[str], suffix: str) -> dict[str, str]:
+    """Files with that suffix by their path without it; one in upper case (`.LAB`) where none has it in lower case."""
+    size = len(suffix)
+    lower = {f[:-size]: f for f in files if f.endswith(suffix)}
+    others = sorted(f for f in files if f[-size:] != suffix and f[-size:].lower() == suffix)
+    return {f[:-size]: f for f in others} | lower
 
 
 def whole(text: str) -> tuple[Span, ...]:
