@@ -194,6 +194,12 @@ def empty(folder):
     return "holds no files"
 
 
+def dead_links(folder):
+    folder.mkdir()
+    (folder / "a.wav").symlink_to(folder / "gone.wav")
+    return "holds no files but a.wav, which is a link that leads nowhere"
+
+
 def no_audio(folder):
     folder.mkdir()
     for number in range(3):
@@ -201,7 +207,7 @@ def no_audio(folder):
     return "3 files, none of them audio (most are .pdf: 3)"
 
 
-@pytest.mark.parametrize("make", [absent, a_file, empty, no_audio])
+@pytest.mark.parametrize("make", [absent, a_file, empty, dead_links, no_audio])
 def test_a_folder_without_recordings_is_refused_and_nothing_is_written(tmp_path, new, make):
     told = make(tmp_path / "data")
     status, said, config = new(tmp_path / "data")
