@@ -6,9 +6,11 @@ CORES ?= 2
 RUN := $(BIN)/snakemake --profile profiles/ci --cores $(CORES)
 export OMP_NUM_THREADS ?= 1
 
-# A value as the shell takes it, whatever is in it, and an option that has one.
+# A value as the shell takes it, whatever is in it; an option that has one; each word of a list; the configuration.
 quoted = $(subst ','\'',$(1))
 option = $(if $($(2)),--$(1)='$(call quoted,$($(2)))')
+each = $(foreach one,$(1),'$(call quoted,$(one))')
+configfile = $(if $(CONFIG),--configfile='$(call quoted,$(CONFIG:~/%=$(HOME)/%))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup toy test lint dry-runs pytest plan explain review stop retry reference accept oldest slurm lock-code lock snapshot merge-locks disk runs clean-work reshard clean-toy survey heard new check catalog collect
@@ -72,33 +74,33 @@ merge-locks: setup ## After a merge in which both had changed the same artefact:
 	@$(BIN)/python -m workflow_scripts.merge_locks
 
 plan: setup ## Say what a run would do, why, how long and how much disk (TARGETS=... CONFIG=...)
-	@$(BIN)/python -m workflow_scripts.plan_run $(TARGETS) $(if $(CONFIG),-- --configfile $(CONFIG))
+	@$(BIN)/python -m workflow_scripts.plan_run $(call each,$(TARGETS)) $(if $(CONFIG),-- $(configfile))
 
 explain: setup ## Tell all that is known of a clip (CLIP=id CORPUS=x)
-	@$(BIN)/python -m workflow_scripts.explain_clip "$(CLIP)" $(if $(CORPUS),--corpus $(CORPUS))
+	@$(BIN)/python -m workflow_scripts.explain_clip '$(call quoted,$(CLIP))' $(call option,corpus,CORPUS)
 
 review: setup ## Listen to clips, keep, reject and correct them in the browser (DATASET=x PORT=n)
-	@$(BIN)/python -m workflow_scripts.review_dataset --dataset "$(DATASET)" $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m workflow_scripts.review_dataset --dataset='$(call quoted,$(DATASET))' $(call option,port,PORT)
 
 survey: setup ## Report what a dataset is made of, and what to change, in results/datasets (DATASET=x)
-	@test -n "$(DATASET)" || { echo "error: which dataset? make survey DATASET=name"; exit 1; }
-	$(RUN) $(DATASET:%=results/datasets/%/report.html) $(if $(CONFIG),--configfile $(CONFIG))
+	@test -n '$(call quoted,$(DATASET))' || { echo "error: which dataset? make survey DATASET=name"; exit 1; }
+	$(RUN) $(call each,$(DATASET:%=results/datasets/%/report.html)) $(configfile)
 
 heard: setup ## List what heard a speaker: datasets, packs, codecs, models, archives (SPEAKER=x CORPUS=x)
-	@$(BIN)/python -m workflow_scripts.find_heard "$(SPEAKER)" $(if $(CORPUS),--corpus $(CORPUS))
+	@$(BIN)/python -m workflow_scripts.find_heard '$(call quoted,$(SPEAKER))' $(call option,corpus,CORPUS)
 
 catalog: setup ## List published corpora and base models that a configuration can name [WORDS="telugu"]
-	@$(BIN)/python -m workflow_scripts.list_catalog $(WORDS)
+	@$(BIN)/python -m workflow_scripts.list_catalog $(call each,$(WORDS))
 
 collect: setup ## Collect from the web what a corpus' list names and is not here yet (CORPUS=x)
-	@$(BIN)/python -m workflow_scripts.collect_recordings --corpus "$(CORPUS)"
+	@$(BIN)/python -m workflow_scripts.collect_recordings --corpus='$(call quoted,$(CORPUS))'
 
 reference: setup ## Write config/schema.json, docs/configuration.md and docs/catalog.md anew
 	$(BIN)/python -m kaiku.reference
 
 accept: setup ## After an edit that changes no number: keep versions where results come out the same [WORKSPACE= SAMPLE= SINCE= BEFORE= TRAINING=yes]
-	$(BIN)/python -m workflow_scripts.accept_code --workspace $(or $(WORKSPACE),.) --sample $(or $(SAMPLE),24) \
-		--since $(or $(SINCE),HEAD) $(if $(BEFORE),--before $(BEFORE)) $(if $(TRAINING),--training)
+	$(BIN)/python -m workflow_scripts.accept_code $(call option,workspace,WORKSPACE) $(call option,sample,SAMPLE) \
+		$(call option,since,SINCE) $(call option,before,BEFORE) $(if $(TRAINING),--training)
 
 oldest: setup ## The tests that touch Snakemake's own files, under the oldest version supported
 	$(PYTHON) -m venv .venv-oldest
@@ -125,11 +127,12 @@ runs: ## List runs and their checkpoints, and trainings that can be taken up aga
 	@$(BIN)/python -m workflow_scripts.list_runs
 
 clean-work: ## Free what can go in work/ without loss of a result [KEEP_GB=] [OLDER_DAYS=] [DRY_RUN=yes]
-	@$(BIN)/python -m workflow_scripts.clean_work $(if $(KEEP_GB),--keep-gb $(KEEP_GB)) \
-		$(if $(OLDER_DAYS),--older-days $(OLDER_DAYS)) $(if $(DRY_RUN),--dry-run)
+	@$(BIN)/python -m workflow_scripts.clean_work $(call option,keep-gb,KEEP_GB) \
+		$(call option,older-days,OLDER_DAYS) $(if $(DRY_RUN),--dry-run)
 
 reshard: ## Spread a corpus over another number of shards, computing nothing again (CORPUS=x SHARDS=n)
-	@$(BIN)/python -m workflow_scripts.reshard_corpus --corpus "$(CORPUS)" --shards "$(SHARDS)"
+	@$(BIN)/python -m workflow_scripts.reshard_corpus --corpus='$(call quoted,$(CORPUS))' \
+		--shards='$(call quoted,$(SHARDS))'
 
 clean-toy: ## Remove what the toy made, its working state too
 	rm -rf data/segments data/transcripts data/measures data/text_measures data/tokens data/selection data/protos models/codecs/toy \

@@ -7,9 +7,19 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ValidationError
 
 from kaiku import plugins
+from kaiku.layouts import LayoutSettings
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 """Of the names of corpora, codecs, runs..."""
+
+TAG_PATTERN = r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8})*$"
+"""Of a language, as far as BCP 47 is in use."""
+
+MEANT = {
+    NAME_PATTERN: "a name is of lower-case letters, digits and hyphens, since it becomes part of paths",
+    TAG_PATTERN: "a language is a BCP 47 tag: fi, te, pt-BR",
+}
+"""What a text of a pattern is, in words."""
 
 _WANTED = {
     "int": "a whole number",
@@ -27,10 +37,26 @@ _WANTED = {
 def complaints(error: ValidationError, model: type[BaseModel], where: str = "") -> list[str]:
     """One sentence for each setting at fault. where: path of `model` itself in the configuration."""
     by_path: dict[str, list[Any]] = {}
-    for fault in error.errors():
+    for fault in _told(error.errors()):
         path = ".".join([*([where] if where else []), *_path(model, fault)])
         by_path.setdefault(path, []).append(fault)
     return [_sentence(path, faults, model) for path, faults in by_path.items()]
+
+
+def _told(faults: list[Any]) -> list[Any]:
+    """Faults but for those that follow from others: below a key that is no text, of a list empty for its bad items."""
+    bad_keys = [fault["loc"][:-1] for fault in faults if _is_bad_key(fault)]
+    below = {fault["loc"][:end] for fault in faults for end in range(len(fault["loc"]))}
+    return [
+        fault
+        for fault in faults
+        if (_is_bad_key(fault) or not any(fault["loc"][: len(key)] == key for key in bad_keys))
+        and not (fault["type"] == "too_short" and fault["loc"] in below)
+    ]
+
+
+def _is_bad_key(fault: Any) -> bool:
+    return fault["loc"][-1:] == ("[key]",) and not isinstance(fault["input"], str)
 
 
 def _sentence(path: str, faults: list[Any], model: type[BaseModel]) -> str:
@@ -46,9 +72,8 @@ def _sentence(path: str, faults: list[Any], model: type[BaseModel]) -> str:
     if kind == "value_error":
         message = fault["msg"].removeprefix("Value error, ")
         return f"{path}: {message}" if path else message
-    if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME_PATTERN:
-        meant = "a name is of lower-case letters, digits and hyphens, since it becomes part of paths"
-        return f"{path} is {_shown(fault['input'])}; {meant}"
+    if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] in MEANT:
+        return f"{path} is {_shown(fault['input'])}; {MEANT[fault['ctx']['pattern']]}"
     if kind == "too_short":
         return f"{path} is empty; it needs at least {fault['ctx']['min_length']}"
     message = fault["msg"].replace("Input should", "it must").replace("String should", "it must")
@@ -88,7 +113,9 @@ def _shown(value: Any) -> str:
 
 
 def _known_there(model: type[BaseModel], loc: tuple) -> str:
-    names = list(_owner(model, loc).model_fields)
+    owner = _owner(model, loc)
+    inherited = LayoutSettings.model_fields if issubclass(owner, LayoutSettings) else ()  # the corpus itself says these
+    names = [name for name in owner.model_fields if name not in inherited]
     near = plugins.did_you_mean(str(loc[-1]), names)
     return near or f" (known there: {', '.join(names) or 'none'})"
 
@@ -101,6 +128,8 @@ def _path(model: type[BaseModel], fault: Any) -> list[str]:
         if inner is not None:
             path.append(str(part))
             current = inner
+    if _is_bad_key(fault):
+        path[-1] = str(fault["input"])
     return [*path, str(fault["loc"][-1])] if fault["type"] == "extra_forbidden" else path
 
 

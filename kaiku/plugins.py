@@ -15,6 +15,15 @@ from types import ModuleType
 from kaiku.errors import SettingsError
 
 KINDS = ("layouts", "checks", "asr", "codecs", "families", "metrics", "channels", "exports")
+PROMISED = {
+    "layouts": ("Settings", "PRECUT", "discover"),
+    "checks": ("Settings", "FIELDS"),
+    "asr": ("Settings", "NEEDS", "load"),
+    "codecs": ("Settings", "load"),
+    "families": ("Settings", "load"),
+    "exports": ("Settings", "NEEDS_TEXT", "TAKES_TOKENS", "write"),
+}
+"""Names that every module of a kind has."""
 USER_PACKAGE = "kaiku_plugins"
 
 
@@ -70,7 +79,7 @@ def _has(package: str, kind: str, name: str) -> bool:
 
 
 def find(kind: str, name: str, where: str = "") -> ModuleType:
-    """The plug-in's module, imported. Raises SettingsError where a user's own cannot be, or has no settings."""
+    """The plug-in's module, imported. Raises SettingsError where a user's own cannot be, or lacks a name."""
     path = module_name(kind, name, where)
     try:
         module = importlib.import_module(path)
@@ -81,10 +90,11 @@ def find(kind: str, name: str, where: str = "") -> ModuleType:
             f"{where or kind}: plug-in {name!r} cannot be imported: {type(error).__name__}: {error}",
             remedy="Mend its file; a plug-in must import without the heavy libraries it computes with.",
         ) from error
-    if not hasattr(module, "Settings"):
+    missing = [promised for promised in PROMISED.get(kind, ("Settings",)) if not hasattr(module, promised)]
+    if missing:
         raise SettingsError(
-            f"{where or kind}: plug-in {name!r} ({module.__file__}) has no class Settings",
-            remedy="Add `class Settings(Strict)` with what can be set, or empty.",
+            f"{where or kind}: plug-in {name!r} ({module.__file__}) has no {', '.join(missing)}",
+            remedy="Add it; docs/extending.md shows what a module of each kind holds.",
         )
     return module
 

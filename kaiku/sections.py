@@ -8,6 +8,7 @@ from kaiku.adoption import GivenTokens
 from kaiku.audio.segmentation import SegmentSettings
 from kaiku.augmentation.settings import DerivedSettings
 from kaiku.collect.settings import CollectSettings
+from kaiku.complaints import TAG_PATTERN
 from kaiku.fetch.consent import check_accepted
 from kaiku.fetch.source import Source
 from kaiku.selection import ConsentSettings
@@ -34,7 +35,9 @@ class CorpusSettings(Strict):
         "Required.",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the layout itself.")
-    language: str = Field("und", description="BCP 47 tag of what is spoken, where the layout does not tell by clip.")
+    language: str = Field(
+        "und", pattern=TAG_PATTERN, description="BCP 47 tag of what is spoken, where the layout does not tell by clip."
+    )
     speaker: str = Field("", description="Speaker of all recordings; empty: as the layout tells.")
     licence: str = Field(
         description="Licence of the recordings, or as catalogued; travels with every model that heard them."

@@ -1,12 +1,13 @@
 """The whole configuration as one strict tree: what a user writes, with units and reasons."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from kaiku import plugins
-from kaiku.complaints import NAME_PATTERN, complaints
+from kaiku.complaints import MEANT, NAME_PATTERN, TAG_PATTERN, complaints
 from kaiku.errors import SettingsError
 from kaiku.export_settings import ExportSettings
 from kaiku.sections import AsrSettings, BaseSettings, CodecSettings, CorpusSettings, PriceSettings, RunSettings
@@ -64,9 +65,10 @@ class Settings(Strict):
     @model_validator(mode="before")
     @classmethod
     def _given_is_always_there(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {**value, "asr": {"given": {"kind": "given"}, **(value.get("asr") or {})}}
-        return value
+        asr = value.get("asr") or {} if isinstance(value, dict) else None
+        if not isinstance(asr, dict):
+            return value
+        return {**value, "asr": {"given": {"kind": "given"}, **asr}}
 
     @model_validator(mode="before")
     @classmethod
@@ -169,7 +171,7 @@ class Settings(Strict):
 def load(config: dict[str, Any]) -> Settings:
     """Validate a configuration; SettingsError in plain words names each key that means nothing and what was meant."""
     folders = config.get("plugins")
-    plugins.use_folders(folders if isinstance(folders, list) else [])
+    plugins.use_folders([name for name in folders if isinstance(name, str)] if isinstance(folders, list) else [])
     try:
         settings = Settings.model_validate(_with_catalog(config))
     except ValidationError as error:
@@ -238,6 +240,17 @@ def _check_plugins(settings: Settings) -> None:
     for name in settings.exports:
         _check_export(settings, name)
     _check_measures(settings)
+    _check_languages(settings)
+
+
+def _check_languages(settings: Settings) -> None:
+    """Languages that bounds are for: here, since a pattern on the field would make every selection stale."""
+    for name, dataset in settings.datasets.items():
+        for where, bounds in dataset.bounds().items():
+            for field, tag in ((field, tag) for field, own in bounds.items() for tag in own.languages):
+                if not re.fullmatch(TAG_PATTERN, tag):
+                    setting = f"datasets.{name}.{where}.{field}.languages"
+                    raise SettingsError(f"Configuration: {setting} is {tag!r}; {MEANT[TAG_PATTERN]}")
 
 
 def _check_export(settings: Settings, name: str) -> None:
@@ -321,7 +334,8 @@ def _with_inherited(own: Any, corpora: dict[str, Any]) -> Any:
     derived = own.get("derived") if isinstance(own, dict) else None
     if not isinstance(derived, dict):
         return own
-    source = corpora.get(derived.get("of"))
+    of = derived.get("of")
+    source = corpora.get(of) if isinstance(of, str) else None
     found = {name: source[name] for name in INHERITED if name in source} if isinstance(source, dict) else {}
     return {"licence": "", **found, **own}  # where the source is none, that is what is to be told
 

@@ -1,14 +1,24 @@
 """The base of every settings class: frozen, unknown keys refused, and a clear line between result and speed."""
 
+import typing
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class Strict(BaseModel):
-    """Settings that refuse unknown keys and cannot be changed after they were read."""
+    """Settings that refuse unknown keys and true or false for a number, and cannot be changed after they were read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if _is_of_numbers(cls, info.field_name) and _has_bool(value):
+            where = "where a number belongs (YAML reads a bare yes, no, on, off as true or false)"
+            raise ValueError(f"{value!r}, {where}")
+        return value
 
 
 def speed_only(default: Any = ..., **kwargs: Any) -> Any:
@@ -33,6 +43,23 @@ def key_params(settings: BaseModel) -> dict[str, Any]:
             continue
         values[name] = _plain(getattr(settings, name))
     return values
+
+
+@cache
+def _is_of_numbers(model: type[BaseModel], name: str) -> bool:
+    kinds = _kinds(model.model_fields[name].annotation)
+    return bool not in kinds and (int in kinds or float in kinds)
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """The types that a type is composed of, without containers and unions."""
+    inner = typing.get_args(annotation)
+    return [kind for part in inner for kind in _kinds(part)] if inner else [annotation]
+
+
+def _has_bool(value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return isinstance(value, bool) or any(map(_has_bool, inner))
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from kaiku import plugins, stages
-from kaiku.errors import SettingsError
+from kaiku.errors import KaikuError, SettingsError
 from kaiku.settings import DEFAULT_CHECKS, Settings, load, plugin_settings
 from kaiku.strict import key_params
 
@@ -50,6 +50,24 @@ def complaint(config):
     with pytest.raises(SettingsError) as caught:
         load(config)
     return str(caught.value)
+
+
+def values(config, path=""):
+    """Dotted paths of all settings of a configuration."""
+    for name, value in config.items():
+        yield f"{path}{name}"
+        if isinstance(value, dict):
+            yield from values(value, f"{path}{name}.")
+
+
+@pytest.mark.parametrize("odd", [None, 1, True, "x", [], ["x"], [1], [None], {}, {"x": 1}, {False: 1}, {"x": ["x"]}])
+def test_a_value_of_any_kind_is_taken_or_refused_in_a_sentence(odd):
+    everywhere = [*values(SYSTEM), "asr", "plugins", "checks", "exports", "price", "device", "corpora.b.derived.of"]
+    for path in everywhere:
+        try:
+            load(changed(path, odd))
+        except KaikuError as error:
+            assert str(error), path
 
 
 @pytest.mark.parametrize(
@@ -100,6 +118,28 @@ def test_a_key_unlike_any_other_comes_with_those_there_are():
         ("datasets.aino-v1.select.duration_s", [1], ": [1]: a range is [min, max], null where it is open."),
         ("corpora.aino.language", False, "is False, which is not text; put it in quotes (YAML reads a bare no,"),
         ("corpora", ["aino"], "is ['aino'], which is not a block of named settings."),
+        ("asr", ["heard"], "is ['heard'], which is not a block of named settings."),
+        ("asr", "whisper", "is 'whisper', which is not a block of named settings."),
+        ("corpora.aino.derived", {"of": ["otso"]}, ".of is ['otso'], which is not text."),
+        ("plugins", [None], ".0 is empty, which is not text."),
+        ("plugins", [1], ".0 is 1, which is not text; put it in quotes"),
+        ("datasets.aino-v1.corpora", [1], ".0 is 1, which is not text; put it in quotes"),
+        ("corpora", {False: {"licence": "own"}}, ".False is False, which is not text; put it in quotes"),
+        ("corpora.aino.options", {"colum": 1}, ".colum is not a setting (known there: none)."),
+        ("corpora.aino.language", "Finnish", "is 'Finnish'; a language is a BCP 47 tag: fi, te, pt-BR."),
+        ("corpora.aino.language", "", "is ''; a language is a BCP 47 tag: fi, te, pt-BR."),
+        (
+            "datasets.aino-v1.select",
+            {"hum_db": {"languages": {"Finnish": [0, 1]}}},
+            ".hum_db.languages is 'Finnish'; a language is a BCP 47 tag: fi, te, pt-BR.",
+        ),
+        ("corpora.aino.max_failed", True, ": True, where a number belongs (YAML reads a bare yes, no, on, off as"),
+        ("threads", True, ": True, where a number belongs"),
+        ("runs.first.train.max_steps", True, ": True, where a number belongs"),
+        ("runs.first.merge.checkpoint", True, ": True, where a number belongs"),
+        ("datasets.aino-v1.select", {"hum_db": {"max": True}}, ".hum_db.max: True, where a number belongs"),
+        ("datasets.aino-v1.select", {"hum_db": [True, 2]}, ".hum_db.min: True, where a number belongs"),
+        ("datasets.aino-v1.mix", {"aino": True}, ": {'aino': True}, where a number belongs"),
         ("system", "My Voice", "is 'My Voice'; a name is of lower-case letters, digits and hyphens"),
         ("plugins", "mine", "is 'mine', which is not a list; write [mine]."),
         ("bases.s1-mini.source", {"hub": "s1-mini"}, ".hub: 's1-mini' is no repository: write owner/name."),
@@ -328,7 +368,7 @@ def test_a_folder_or_plugin_that_is_not_right_is_named(tmp_path):
     assert "checks.broken: plug-in 'broken' cannot be imported: ModuleNotFoundError" in complaint(
         config | {"checks": {"broken": {}}}
     )
-    assert "has no class Settings" in complaint(config | {"checks": {"bare": {}}})
+    assert "has no Settings. Add it; docs/extending.md" in complaint(config | {"checks": {"bare": {}}})
 
 
 HEAVY = ("torch", "transformers", "pandas", "soundfile", "librosa", "scipy", "onnxruntime", "av", "huggingface_hub")

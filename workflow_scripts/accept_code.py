@@ -18,6 +18,7 @@ from kaiku.errors import KaikuError
 from kaiku.store import code
 from kaiku.workspace.plan import dry_run
 from kaiku.workspace.start import RESOLVED
+from workflow_scripts import path
 
 REMEDY = (
     "If results are to change, `make lock-code` gives these modules their next version, and what they made is computed "
@@ -63,12 +64,12 @@ def examine(args: argparse.Namespace, edited: Sequence[str]) -> list[Verdict]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workspace", type=Path, default=Path(), help="its artefacts must be of the locked code")
+    parser.add_argument("--workspace", type=path, default=Path(), help="its artefacts must be of the locked code")
     parser.add_argument("--sample", type=int, default=24, help="items of each stage for each module")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws another sample")
     parser.add_argument("--training", action="store_true", help="repeat trainings, whole, too")
     parser.add_argument("--since", default="HEAD", help="the commit at which the code was as it is locked")
-    parser.add_argument("--before", type=Path, help="instead of a commit, a folder with the sources as they were")
+    parser.add_argument("--before", type=path, help="instead of a commit, a folder with the sources as they were")
     parser.add_argument("--snakemake", nargs=argparse.REMAINDER, default=[], help="further arguments, --configfile...")
     try:
         return accept(parser.parse_args(argv))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kaiku.errors import KaikuError
 from kaiku.machine import Finding, access, files, hardware, sizes, software, worst
+from workflow_scripts import path
 
 KAIKU = Path(__file__).resolve().parents[1]
 MARKS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
@@ -26,23 +27,33 @@ def findings(workspace: Path, model: Path | None, *, offline: bool) -> Iterator[
     yield from hardware.disks(workspace)
     cards, why_none = hardware.cards()
     yield from hardware.gpus(cards, why_none)
-    if model is not None:
-        from kaiku.newcomer import base  # here, so that all else is told where a package is missing
-
-        found = base.recognise(model)
-        yield Finding("base", f"{model}: family {found.family}, codec {found.codec}, licence {found.licence}")
-    if smallest := min((card.memory for card in cards if card.memory), default=0):
+    found = None if model is None else _base(model)
+    if found:
+        yield found
+    smallest = min((card.memory for card in cards if card.memory), default=0)
+    if smallest and (found is None or found.status == "ok"):
         yield from sizes.findings(smallest, model)
     yield from files.findings(workspace)
     yield files.language()
     yield from access.findings(workspace, offline=offline)
 
 
+def _base(model: Path) -> Finding:
+    from kaiku.newcomer import base  # here, so that all else is told where a package is missing
+
+    try:
+        found = base.recognise(model)
+    except KaikuError as error:
+        expected = f" (expected: {error.expected})" if error.expected else ""
+        return Finding("base", error.found + expected, "problem", error.remedy or "Mend BASE=.")
+    return Finding("base", f"{model}: family {found.family}, codec {found.codec}, licence {found.licence}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workspace", type=Path, default=Path(), help="default: the current folder")
-    parser.add_argument("--base", type=Path, help="folder of a checkpoint, to reckon what fits beside it")
+    parser.add_argument("--workspace", type=path, default=Path(), help="default: the current folder")
+    parser.add_argument("--base", type=path, help="folder of a checkpoint, to reckon what fits beside it")
     parser.add_argument("--offline", action="store_true", help="do not ask the hub")
     parser.add_argument("--json", action="store_true", help="for programs")
     args = parser.parse_args(argv)

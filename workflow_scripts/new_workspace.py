@@ -12,6 +12,7 @@ from pathlib import Path
 from kaiku.errors import KaikuError
 from kaiku.newcomer import asking, base, configuration, summary, survey, tokens, workspace
 from kaiku.newcomer.configuration import Wishes
+from workflow_scripts import path
 
 KAIKU = Path(__file__).resolve().parents[1]
 
@@ -46,14 +47,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--name", required=True, help="of the voice or system: a to z, digits, hyphens")
     made.add_argument("--data", required=True, help="folder of the recordings; never written to")
     made.add_argument("--language", default="", help="BCP 47 tag of what is spoken")
-    made.add_argument("--base", type=Path, help="folder of a checkpoint to start from")
+    made.add_argument("--base", type=path, help="folder of a checkpoint to start from")
     made.add_argument("--speaker", default="", help="who speaks in all recordings; else as the layout tells")
     made.add_argument(
         "--licence", default="", help="of the recordings: own, CC-BY-4.0, ...; asked where it is not given"
     )
     made.add_argument("--base-licence", default="", help="of the base's weights, where it is not upstream's")
     made.add_argument("--layout", default="", help="where another is meant than the one that fits best")
-    made.add_argument("--where", type=Path, help="the new workspace; default ../NAME")
+    made.add_argument("--where", type=path, help="the new workspace; default ../NAME")
     return made
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "text_problems",
     "visible",
     "whole",
+    "with_suffix",
     "without_suffix",
 ]
 
@@ -118,8 +119,17 @@ def without_suffix(path: str) -> str:
 def beside(files: Collection[str], suffix: str) -> dict[str, str]:
     """The file with that suffix and the audio file's own name beside it: {audio path: its path}, where there is one."""
     present = visible(files)
-    found = {path: without_suffix(path) + suffix for path in audio_files(present)}
-    return {path: other for path, other in found.items() if other in present}
+    others = with_suffix(present, suffix)
+    found = {path: others.get(without_suffix(path)) for path in audio_files(present)}
+    return {path: other for path, other in found.items() if other}
+
+
+def with_suffix(files: Collection[str], suffix: str) -> dict[str, str]:
+    """Files with that suffix by their path without it; one in upper case (`.LAB`) where none has it in lower case."""
+    size = len(suffix)
+    lower = {f[:-size]: f for f in files if f.endswith(suffix)}
+    others = sorted(f for f in files if f[-size:] != suffix and f[-size:].lower() == suffix)
+    return {f[:-size]: f for f in others} | lower
 
 
 def whole(text: str) -> tuple[Span, ...]:
@@ -132,10 +142,12 @@ def recordings_of(
     given: Mapping[str, Given],
     settings: LayoutSettings,
     speaker_of: Callable[[str], str] = lambda path: "",
+    language_of: Callable[[str], str] = lambda path: "",
 ) -> Iterator[Recording | Problem]:
     """One recording for each audio file, after what is wrong with their names and speakers.
 
-    The speaker is the one given, else the corpus', else the one that speaker_of(path) reads from the path.
+    The speaker is the one given, else the corpus', else the one that speaker_of(path) reads from the path. The language
+    is the one given, else the one that language_of(path) reads from the path, else the corpus'.
     """
     ids, problems = name_recordings(audio)
     yield from problems
@@ -143,7 +155,7 @@ def recordings_of(
     for path in sorted(audio):
         known = given.get(path, Given())
         speaker = known.speaker or settings.speaker or speaker_of(path)
-        language = known.language or settings.language
+        language = known.language or language_of(path) or settings.language
         recordings.append(Recording(ids[path], path, speaker, language, known.texts, known.extras))
     yield from _without_speaker(recordings)
     yield from recordings

@@ -61,15 +61,21 @@ def parse_words(data: bytes) -> dict[str, Any]:
 
 
 def parse_quoted(data: bytes) -> dict[str, Any]:
-    """Fields that may be quoted, divided by whichever of `, ; tab |` the first line has most of."""
+    """Fields that may be quoted, divided by whichever of `, ; tab |` the first line that is not blank has most of.
+
+    Reading ends at the first row that is not well quoted: an open quote takes the rows after it for its text.
+    """
     text, encoding = decode_text(data)
-    delimiter = max(DELIMITERS, key=text.split("\n", 1)[0].count)
-    reader = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter)
-    lines, error = [], ""
+    header = next(filter(str.strip, io.StringIO(text, newline=None)), "")
+    reader = csv.reader(io.StringIO(text, newline=None), delimiter=max(DELIMITERS, key=header.count), strict=True)
+    lines, error, begun = [], "", 1
     try:
-        lines.extend([reader.line_num, fields] for fields in reader if any(part.strip() for part in fields))
+        for fields in reader:
+            if any(part.strip() for part in fields):
+                lines.append([reader.line_num, fields])
+            begun = reader.line_num + 1
     except csv.Error as fault:
-        error = f"line {reader.line_num}: {fault}"
+        error = f"line {begun}: {fault}"
     return {"lines": lines, "encoding": encoding, "error": error}
 
 
@@ -131,6 +137,8 @@ def by_name(audio: Iterable[str]) -> dict[str, str]:
 def find(names: Mapping[str, str], table: str, name: str, places: Iterable[str] = ("",)) -> str | None:
     """The audio file that a table names, with its suffix, another or none, in places relative to the table's folder."""
     folder, name = posixpath.dirname(table), unicodedata.normalize("NFC", name.strip())
+    if name in ("", "."):  # after a place, this would be the folder's own name
+        return None
     stem, suffix = posixpath.splitext(name)
     for place in places:
         for wanted in (name, stem) if suffix.lower() in AUDIO_SUFFIXES else (name,):
@@ -159,6 +167,13 @@ def without(row: Mapping[str, str], *columns: str) -> dict[str, str]:
     return {name: one_line(value) for name, value in row.items() if name not in columns and value.strip()}
 
 
+def without_audio(table: str, name: str) -> Problem:
+    """What is wrong with a row whose audio was not found."""
+    if not name.strip():
+        return Problem(table, "has a row that names no file", "Name its recording, or remove the row.")
+    return Problem(table, f"names {one_line(name)}, which has no audio", "Add the recording, or remove its row.")
+
+
 def clips(
     audio: Collection[str],
     kind: str,
@@ -166,6 +181,7 @@ def clips(
     rows: Iterable[Row | Problem],
     settings: LayoutSettings,
     speaker_of: Callable[[str], str] = lambda path: "",
+    language_of: Callable[[str], str] = lambda path: "",
 ) -> Iterator[Recording | Problem]:
     """One recording for each audio file with what its row says; rows and audio without each other are Problems.
 
@@ -178,8 +194,7 @@ def clips(
         if isinstance(row, Problem):
             yield row
         elif row.path is None:
-            what = f"names {one_line(row.name)}, which has no audio"
-            yield Problem(row.table, what, "Add the recording, or remove its row.")
+            yield without_audio(row.table, row.name)
         elif row.path in given:
             what = f"names {one_line(row.name)} more than once"
             yield Problem(row.table, what, "Remove all rows but one; the first is taken.")
@@ -189,7 +204,7 @@ def clips(
             given[row.path] = Given(whole(text), one_line(row.speaker), row.language.strip(), dict(row.extras))
     for path in sorted(set(audio) - given.keys()) if tables else ():
         yield Problem(path, f"has no row in any {kind}", "Add its text; until then it is kept without.")
-    yield from recordings_of(audio, given, settings, speaker_of)
+    yield from recordings_of(audio, given, settings, speaker_of, language_of)
 
 
 def _parse(data: bytes, split: Callable[[str], Any]) -> dict[str, Any]:

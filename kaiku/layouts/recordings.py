@@ -16,6 +16,7 @@ from kaiku.layouts import (
     encoding_problems,
     recordings_of,
     visible,
+    with_suffix,
     without_suffix,
 )
 from kaiku.text import vtt
@@ -40,16 +41,17 @@ def discover(files: Collection[str], read: Read, settings: Settings) -> Iterator
     """One recording for each audio file; its texts are the captions beside it, those without a language first."""
     files = visible(files)
     audio = audio_files(files)
+    named = with_suffix(files, ".vtt")
     given, used = {}, set()
     for path in audio:
         stem = without_suffix(path)
-        captions = next((f for f in (f"{stem}.vtt", f"{stem}.{settings.language}.vtt") if f in files), None)
-        if captions is not None:
+        captions = named.get(stem) or named.get(f"{stem}.{settings.language}")
+        if captions:
             used.add(captions)
             parsed = read(captions, parse_captions)
             yield from _caption_problems(captions, parsed)
             given[path] = Given(tuple(Span(*cue) for cue in parsed["cues"]))
-    for captions in sorted(f for f in files if f.endswith(".vtt") and f not in used):
+    for captions in sorted(f for f in files if f.lower().endswith(".vtt") and f not in used):
         yield Problem(captions, "belongs to no recording", "Give it the name of its recording, with the suffix .vtt.")
     yield from recordings_of(audio, given, settings, lambda path: path.rpartition("/")[0].split("/")[0])
 

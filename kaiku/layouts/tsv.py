@@ -20,7 +20,7 @@ from kaiku.layouts import (
     visible,
     whole,
 )
-from kaiku.layouts._tables import by_name, find, headed, parse_tabs, without
+from kaiku.layouts._tables import by_name, find, headed, parse_tabs, without, without_audio
 
 PRECUT = True
 OWN = ("file", "text", "language", "speaker")
@@ -43,8 +43,7 @@ def discover(files: Collection[str], read: Read, settings: Settings) -> Iterator
                 continue
             path = find(names, table, row["file"])
             if path is None:
-                what = f"names {one_line(row['file'])}, which has no audio"
-                yield Problem(table, what, "Add the recording, or remove its row.")
+                yield without_audio(table, row["file"])
                 continue
             row = {column: one_line(value) for column, value in row.items()}
             yield from _contradictions(table, path, row, told.setdefault(path, {}))

@@ -55,7 +55,7 @@ def discover(files: Collection[str], read: Read, settings: Settings) -> Iterator
 
 def _labs_without_audio(files: Collection[str], audio: list[str]) -> Iterator[Problem]:
     stems = {without_suffix(path) for path in audio}
-    for lab in sorted(f for f in files if f.endswith(".lab") and without_suffix(f) not in stems):
+    for lab in sorted(f for f in files if f.lower().endswith(".lab") and without_suffix(f) not in stems):
         yield Problem(lab, "has no audio beside it", "Add the recording, or remove the text.")
 
 

@@ -1,5 +1,6 @@
 """What no folder tells: asked at a terminal, required as an argument anywhere else."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def folder(given: str) -> Path:
     """The folder of the recordings."""
     if not given:  # as a path, this would be the folder one stands in
         raise KaikuError("DATA is not given", expected="the folder of your recordings", remedy="Add DATA=/some/folder.")
-    return Path(given).expanduser()
+    return Path(os.path.expanduser(given))
 
 
 def licence(given: str) -> str:

@@ -94,7 +94,9 @@ def _config(path: Path) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise KaikuError(f"BASE={path}: its config.json cannot be read ({error})", remedy="Fetch it again.") from error
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        raise KaikuError(f"BASE={path}: its config.json holds no JSON object", remedy="Fetch it again.")
+    return found
 
 
 def _what(path: Path, kind: Any) -> str:
@@ -102,7 +104,8 @@ def _what(path: Path, kind: Any) -> str:
     names = sorted(one.name for one in path.iterdir())
     if kind or _config(path).get("model") == "xtts":
         kind = kind or "xtts"
-        return f"model_type {kind!r}" + (f", which is {FOREIGN[kind]}" if kind in FOREIGN else "")
+        known = FOREIGN.get(kind) if isinstance(kind, str) else None
+        return f"model_type {kind!r}" + (f", which is {known}" if known else "")
     if "adapter_config.json" in names:
         return "an adapter without the model that it was trained on"
     if "codec.pth" in names or "encoder.safetensors" in names:

@@ -8,14 +8,13 @@ from pathlib import Path
 import yaml
 
 from kaiku import settings
-from kaiku.complaints import NAME_PATTERN
+from kaiku.complaints import NAME_PATTERN, TAG_PATTERN
 from kaiku.errors import KaikuError
 from kaiku.newcomer.base import Base
 from kaiku.newcomer.survey import Survey
 from kaiku.report.licence import licence_warnings
 from kaiku.text import language as languages
 
-TAG = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
 SHORTEST_S, LONGEST_S = 1.0, 20.0
 """Bounds of a clip's length: below, too little to learn from; above, memory in training goes to a few clips."""
 
@@ -48,7 +47,7 @@ def check_name(name: str) -> None:
 
 def check_language(tag: str) -> None:
     """KaikuError where a language is no BCP 47 tag."""
-    if not TAG.fullmatch(tag):
+    if not re.fullmatch(TAG_PATTERN, tag):
         raise KaikuError(
             f"LANGUAGE={tag!r}",
             expected="a BCP 47 tag: fi, te, pt-BR",

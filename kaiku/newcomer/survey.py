@@ -95,7 +95,7 @@ def survey(root: Path, *, layout: str = "", speaker: str = "", language: str = "
 
     Raises KaikuError where there is no folder, no audio, or nothing may be read.
     """
-    files, misnamed = _files(root)
+    files, left_out = _files(root)
     remembered: dict[tuple[str, str], Any] = {}
 
     def read(path: str, parse: Callable[[bytes], Any]) -> Any:
@@ -118,7 +118,7 @@ def survey(root: Path, *, layout: str = "", speaker: str = "", language: str = "
     given = {"speaker": speaker} | ({"language": language} if language else {})
     found = list(module.discover(files, read, module.Settings.model_validate(given)))
     recordings = [one for one in found if isinstance(one, Recording)]
-    problems = [*misnamed, *(one for one in found if isinstance(one, Problem))]
+    problems = [*left_out, *(one for one in found if isinstance(one, Problem))]
     if not recordings:
         raise KaikuError(
             f"DATA={root}: the layout {chosen} finds no recording in it",
@@ -140,19 +140,21 @@ def tokens_beside(found: Survey, suffix: str = ".npy") -> dict[str, str]:
 
 def _files(root: Path) -> tuple[list[str], list[Problem]]:
     if not root.is_dir():
-        what = "is a file" if root.exists() else "is not there"
+        what = scan.why_nothing(root, [])
         raise KaikuError(f"DATA={root} {what}", expected="the folder of your recordings", remedy="Mend DATA=.")
     try:
-        kept, misnamed = scan.split_by_name(scan.walk(root))
+        kept, left_out = scan.split(scan.walk(root))
     except OSError as error:
         raise KaikuError(
             f"DATA={root}: {error.filename} cannot be read ({error.strerror})", remedy="Mend its permissions."
         ) from error
     if not kept:
         raise KaikuError(
-            f"DATA={root} holds no files", expected="recordings", remedy="Mount the disk, unpack them, or mend DATA=."
+            f"DATA={root} {scan.why_nothing(root, left_out)}",
+            expected="recordings",
+            remedy="Mount the disk, unpack them, or mend DATA=.",
         )
-    return list(kept), misnamed
+    return list(kept), left_out
 
 
 def _bytes(path: Path) -> bytes:

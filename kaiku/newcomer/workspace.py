@@ -54,7 +54,7 @@ def refuse_place(target: Path, data: Path) -> None:
 def write(target: Path, configuration: str, kaiku: Path) -> None:
     """Write a workspace: configuration, Snakefile, profiles, what git leaves out. kaiku: the workflow's folder."""
     try:
-        with atomic.folder(target) as folder:
+        with atomic.folder(target.resolve()) as folder:  # what a link leads to, not the link
             atomic.write_text(folder / "config" / "config.yaml", configuration)
             snakefile = json.dumps(str(kaiku / "Snakefile"), ensure_ascii=False)
             atomic.write_text(folder / "Snakefile", SNAKEFILE.format(snakefile=snakefile))

@@ -27,10 +27,13 @@ CACHE_FORMAT = 1
 UNREADABLE = "unreadable"
 """Stands for the digest of a recording without permission to read it: it fails alone, and the rest goes on."""
 MAY_NOT_BE_READ = ("may not be read (Permission denied)", "Mend its permissions; until then it counts as failed.")
+LEADS_NOWHERE = ("is a link that leads nowhere", "Mount or mend what it leads to; until then it is left out.")
 LOSSY_GROWTH = {".ogg": 6, ".oga": 6, ".opus": 6, ".webm": 6, ".mp3": 4, ".m4a": 4, ".aac": 4, ".mp4": 4, ".wma": 4}
 """How much larger speech of such a file is, about, when it is kept as FLAC, for sizing shards; 1 where not listed."""
 
 Signature = tuple[int, int, int, int]
+DEAD_LINK: Signature = (-1, 0, 0, 0)
+"""Stands for a link that cannot be followed: to what is not there, or to itself."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +78,21 @@ def scan(
 def _scan(
     root: Path, folder: Path, cache: Path, discover: Callable, walked: dict, shards: int | None, tokens: str
 ) -> Scanned:
-    files, misnamed = split_by_name(walked)
+    files, left_out = split(walked)
     pinned = pinned_shards(folder)
     if not files and pinned:
-        log(f"{root} is {'empty' if root.is_dir() else 'absent'}: its manifests stay as they are")
+        log(f"{root} {why_nothing(root, left_out)}: its manifests stay as they are")
         return _frozen(root, folder, tokens)
     if not files:
         raise KaikuError(
-            f"{root} {'holds no files' if root.is_dir() else 'is not there'}",
+            f"{root} {why_nothing(root, left_out)}",
             expected="a folder of recordings",
             remedy="Mend `path:` in the corpus' configuration, mount the disk, or give the corpus a `source:`.",
         )
     reader = _Reader(root, files, cache)
     found = list(discover(files.keys(), reader.parsed))
     recordings = sorted((f for f in found if isinstance(f, Recording)), key=lambda r: r.id)
-    problems = misnamed + [f for f in found if isinstance(f, Problem)]
+    problems = left_out + [f for f in found if isinstance(f, Problem)]
     if not recordings and pinned:
         log(f"{root} holds no recordings now: its manifests stay as they are")
         return _frozen(root, folder, tokens)
@@ -103,6 +106,13 @@ def _scan(
     _pin(folder, count)
     reader.save()
     return read(folder)
+
+
+def why_nothing(root: Path, left_out: list[Problem]) -> str:
+    """What a folder is that has no files for a corpus. left_out: problems of those that it has all the same."""
+    if not root.is_dir():
+        return "is a file" if root.exists() else "is not there"
+    return f"holds no files but {left_out[0].where}, which {left_out[0].what}" if left_out else "holds no files"
 
 
 def _frozen(root: Path, folder: Path, tokens: str) -> Scanned:
@@ -214,7 +224,7 @@ def pinned_shards(folder: Path) -> int | None:
 
 
 def walk(root: Path) -> dict[str, Signature]:
-    """Every file under the root but hidden ones: relative path -> (size, mtime, ctime, inode)."""
+    """Every file under the root but hidden ones: relative path -> (size, mtime, ctime, inode), or DEAD_LINK."""
     found: dict[str, Signature] = {}
     waiting: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
     while waiting:
@@ -228,7 +238,9 @@ def walk(root: Path) -> dict[str, Signature]:
                 name = f"{relative}/{entry.name}" if relative else entry.name
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                if entry.is_symlink() and _is_dead(entry):
+                    found[name] = DEAD_LINK
+                elif entry.is_dir():
                     waiting.append((name, above))
                 elif entry.is_file():
                     stat = entry.stat()
@@ -236,15 +248,25 @@ def walk(root: Path) -> dict[str, Signature]:
     return dict(sorted(found.items()))
 
 
-def split_by_name(files: dict[str, Signature]) -> tuple[dict[str, Signature], list[Problem]]:
-    """Files whose names are text, and a Problem for each whose name is not UTF-8."""
+def _is_dead(link: os.DirEntry) -> bool:
+    try:
+        link.stat()
+    except OSError:
+        return True
+    return False
+
+
+def split(walked: dict[str, Signature]) -> tuple[dict[str, Signature], list[Problem]]:
+    """Files that a layout may see, and a Problem for each name that is not UTF-8 and each link that leads nowhere."""
     kept, problems = {}, []
-    for name, signature in files.items():
+    for name, signature in walked.items():
         shown = name.encode(errors="backslashreplace").decode()
-        if shown == name:
-            kept[name] = signature
-        else:
+        if shown != name:
             problems.append(Problem(shown, "has a name that is not UTF-8", "Rename it; until then it is left out."))
+        elif signature == DEAD_LINK:
+            problems.append(Problem(name, *LEADS_NOWHERE))
+        else:
+            kept[name] = signature
     return kept, problems
 
 

@@ -56,6 +56,7 @@ def test_hostile_names(corpus):
         ("../../b.wav", None),
         ("/old/c.wav", None),
         ("..", None),
+        (".", None),
     ],
 )
 def test_where_a_file_is_looked_for(corpus, name, found):
@@ -63,6 +64,25 @@ def test_where_a_file_is_looked_for(corpus, name, found):
     recordings, problems = corpus(csv, files, speaker="s")
     assert [path for path, r in recordings.items() if r.texts] == ([found] if found else [])
     assert [p.what for p in problems if "names" in p.what] == ([] if found else [f"names {name}, which has no audio"])
+
+
+def test_a_row_without_a_name_is_not_of_the_audio_that_is_called_as_its_folder(corpus):
+    files = {"deep/a.wav": b"", "deep.wav": b"", "deep/t.csv": "file,text\na.wav,hei\n,moi\n"}
+    recordings, problems = corpus(csv, files, speaker="s")
+    assert [path for path, r in recordings.items() if r.texts] == ["deep/a.wav"]
+    assert problems[0].what == "has a row that names no file"
+
+
+def test_what_stands_before_an_open_quote_is_read_and_nothing_after_it(corpus):
+    table = 'file,text\na.wav,"two\nlines"\nb.wav,"open\nc.wav,"closed"\n'
+    recordings, problems = corpus(csv, {"a.wav": b"", "b.wav": b"", "c.wav": b"", "t.csv": table}, speaker="s")
+    assert {path: r.texts[0].text for path, r in recordings.items() if r.texts} == {"a.wav": "two lines"}
+    assert problems[0].what == """cannot be read on from line 4: ',' expected after '"'"""
+
+
+def test_a_blank_line_before_the_header_changes_nothing(corpus):
+    recordings, problems = corpus(csv, {"a.wav": b"", "t.csv": " \nfile;text\na.wav;hei, sinä\n"}, speaker="s")
+    assert recordings["a.wav"].texts[0].text == "hei, sinä" and not problems
 
 
 def test_an_exact_name_comes_before_one_with_another_suffix(corpus):
@@ -81,6 +101,7 @@ def test_an_exact_name_comes_before_one_with_another_suffix(corpus):
         (f"file,text\na.wav,{'x' * 4000}\n", "holds 4,000 characters, more than 2,000 for one clip"),
         ("file,text\na.wav,hé\n".encode("latin-1"), "is not UTF-8; read as cp1252"),
         ('file,text\na.wav,"' + "x" * 140_000, "cannot be read on from line 2: field larger than field limit (131072)"),
+        ('file,text\na.wav,"hei\nb.wav,moi\n', "cannot be read on from line 2: unexpected end of data"),
     ],
 )
 def test_bad_tables_are_told(corpus, table, what):

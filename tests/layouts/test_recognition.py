@@ -58,6 +58,7 @@ def test_no_audio_has_no_layout(folder):
 
 def test_a_users_own_layout_is_tried_where_it_needs_no_settings(folder, tmp_path):
     own = "from kaiku.layouts import LayoutSettings, Recording, Span\nclass Settings(LayoutSettings):\n    {}\n"
+    own += "PRECUT = True\n"
     own += "def discover(files, read, settings):\n    yield Recording('a', 'a.wav', '', '', (Span(None, None, 'x'),))\n"
     (tmp_path / "mine" / "layouts").mkdir(parents=True)
     (tmp_path / "mine" / "layouts" / "easy.py").write_text(own.format("pass"))

@@ -27,6 +27,17 @@ def test_captions_without_a_language_come_first(corpus):
     assert found["s/a.mp3"].texts == SPANS
 
 
+def test_the_case_of_a_suffix_does_not_matter_but_where_both_are_there(corpus):
+    files = {"s/a.MP3": b"", "s/a.VTT": CAPTIONS, "s/b.mp3": b"", "s/b.fi.Vtt": CAPTIONS, "s/z.VTT": CAPTIONS}
+    files |= {"s/c.mp3": b"", "s/c.vtt": CAPTIONS, "s/c.VTT": "WEBVTT\n"}
+    found, problems = corpus(recordings, files, language="fi")
+    assert {path: r.texts for path, r in found.items()} == dict.fromkeys(["s/a.MP3", "s/b.mp3", "s/c.mp3"], SPANS)
+    assert [(p.where, p.what) for p in problems] == [
+        ("s/c.VTT", "belongs to no recording"),
+        ("s/z.VTT", "belongs to no recording"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("captions", "what"),
     [

@@ -38,6 +38,13 @@ def test_lab_wins_over_txt(corpus):
     assert recordings["s/a.wav"].texts[0].text == "lab" and not problems
 
 
+def test_the_case_of_a_suffix_does_not_matter(corpus):
+    files = {"s/a.WAV": b"", "s/a.LAB": "yksi", "s/b.wav": b"", "s/b.TXT": "kaksi", "s/z.LAB": "x"}
+    recordings, problems = corpus(wav_lab, files)
+    assert {path: r.texts[0].text for path, r in recordings.items()} == {"s/a.WAV": "yksi", "s/b.wav": "kaksi"}
+    assert [(p.where, p.what) for p in problems] == [("s/z.LAB", "has no audio beside it")]
+
+
 def test_speaker_of_the_corpus_wins(corpus):
     recordings, _ = corpus(wav_lab, {"s/a.wav": b"", "s/a.lab": "x"}, speaker="aino")
     assert recordings["s/a.wav"].speaker == "aino"

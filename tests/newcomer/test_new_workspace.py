@@ -194,6 +194,12 @@ def empty(folder):
     return "holds no files"
 
 
+def dead_links(folder):
+    folder.mkdir()
+    (folder / "a.wav").symlink_to(folder / "gone.wav")
+    return "holds no files but a.wav, which is a link that leads nowhere"
+
+
 def no_audio(folder):
     folder.mkdir()
     for number in range(3):
@@ -201,7 +207,7 @@ def no_audio(folder):
     return "3 files, none of them audio (most are .pdf: 3)"
 
 
-@pytest.mark.parametrize("make", [absent, a_file, empty, no_audio])
+@pytest.mark.parametrize("make", [absent, a_file, empty, dead_links, no_audio])
 def test_a_folder_without_recordings_is_refused_and_nothing_is_written(tmp_path, new, make):
     told = make(tmp_path / "data")
     status, said, config = new(tmp_path / "data")
@@ -260,6 +266,25 @@ def test_a_workspace_is_never_overwritten_and_never_among_the_recordings(tmp_pat
     assert new(data, where=tmp_path / "empty")[0] == 0
 
 
+def test_a_link_to_an_empty_folder_stays_and_is_filled(tmp_path, new):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "new").symlink_to(tmp_path / "disk")
+    status, said, _ = new(wav_lab(tmp_path / "data"))
+    assert status == 0, said
+    assert (tmp_path / "new").is_symlink() and (tmp_path / "disk/config/config.yaml").is_file()
+
+
+def test_a_path_may_begin_at_home(tmp_path, new, checkpoint, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    wav_lab(tmp_path / "data")
+    status, said, config = new("~/data", f"--base=~/{checkpoint.relative_to(tmp_path)}", "--where=~/new")
+    assert status == 0, said
+    assert config["corpora"]["aino"]["path"] == str(tmp_path / "data") and not (tmp_path / "~").exists()
+    assert config["bases"]["openaudio-s1-tiny"]["path"] == str(checkpoint)
+    assert new("~nobody-of-this-name/data", where=tmp_path / "other")[0] == 1
+
+
 def foreign(folder, **files):
     folder.mkdir(parents=True)
     for name, text in files.items():
@@ -275,6 +300,8 @@ def test_a_base_that_is_none_is_named_for_what_it_is(tmp_path, checkpoint):
         "an adapter without the model": foreign(tmp_path / "lora", adapter_config_json="{}"),
         "a codec without a model": foreign(tmp_path / "codec", codec_pth="x"),
         "its config.json cannot be read": foreign(tmp_path / "torn", config_json='{"model'),
+        "its config.json holds no JSON object": foreign(tmp_path / "list", config_json="[1]"),
+        "model_type ['dual_ar']": foreign(tmp_path / "listed", config_json='{"model_type": ["dual_ar"]}'),
         "no config.json; it holds notes": foreign(tmp_path / "notes", notes="x"),
         "is not there": tmp_path / "nowhere",
         "a checkpoint of the S2 generation": foreign(

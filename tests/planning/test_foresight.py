@@ -22,13 +22,13 @@ def told(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "corpus.json").write_text(json.dumps({"format": 1, "shards": 1}))
 
-    def say(split, trained=True, names=NAMES, **corpus):
+    def say(split, trained=True, names=NAMES, text="normalised", **corpus):
         rows = [AudioRow(name, f"{name}.wav", "d", 1, f"s{n % 4}", "fi", {}) for n, name in enumerate(names)]
         manifests.write_audio(manifests.audio_path(folder, "000"), rows)
         config = {
             "system": "small",
             "corpora": {"voices": {"layout": "recordings", "licence": "CC0-1.0", **corpus}},
-            "datasets": {"all": {"corpora": ["voices"], "split": split}},
+            "datasets": {"all": {"corpora": ["voices"], "split": split, "text": text}},
             "codecs": {"toy": {"kind": "env", "dataset": "all"}},
             "runs": {"run": {"family": "fish", "dataset": "all", "codec": "toy"}} if trained else {},
         }
@@ -68,6 +68,17 @@ def test_what_cannot_be_foreseen_or_was_not_asked_is_not_told(told, split):
 
 def test_few_recordings_are_divided_and_untrained_datasets_need_nothing(told):
     assert told({"val": 1e-6}, names=NAMES[:5]) == [] and told({"val": 1e-6}, trained=False) == []
+
+
+@pytest.mark.parametrize("language", ["und", "fi", "pt-BR", "EN"])
+def test_numbers_that_are_read_or_of_no_known_language_are_not_told(told, language):
+    assert told({"val": ["r1"]}, language=language) == []
+
+
+def test_numbers_without_rules_are_told_where_texts_are_normalised(told):
+    (line,) = told({"val": ["r1"]}, language="sv-FI")
+    assert line == "voices: no rules for the numbers of language sv-FI; they stay as they are written"
+    assert told({"val": ["r1"]}, text="raw", language="sv-FI") == []
 
 
 def test_consent_of_nobody(told):

@@ -1,66 +1,14 @@
 import os
-import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
+from scanned import Corpus
 
 from kaiku.errors import KaikuError
 from kaiku.layouts import tsv, wav_lab
 from kaiku.store import digest, manifests, scan
 from kaiku.store.scan import Scanned
 from kaiku.store.shards import MAX_BYTES, shard_of, shards_for
-
-_opened = None
-
-
-def _watch(event, arguments):
-    if _opened is not None and event == "open" and isinstance(arguments[0], str | Path):
-        _opened.append(str(arguments[0]))
-
-
-sys.addaudithook(_watch)
-
-
-class Corpus:
-    """A folder of recordings and its manifests. `opened` names the files of the folder that the last scan read."""
-
-    def __init__(self, root, layout=wav_lab, shards=2):
-        self.root, self.layout, self.shards = root / "raw", layout, shards
-        self.manifests, self.cache, self.opened = root / "manifests", root / "work" / "stat.pickle", []
-
-    def put(self, **files):
-        for name, content in files.items():
-            self.write(name.replace("__", "/") + (".lab" if isinstance(content, str) else ".wav"), content)
-
-    def write(self, name, content):
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-
-    def scan(self, **settings):
-        global _opened
-        _opened = []
-
-        def discover(files, read):
-            return self.layout.discover(files, read, self.layout.Settings(**settings))
-
-        try:
-            return scan.scan(self.root, self.manifests, self.cache, discover, shards=self.shards)
-        finally:
-            inside = [os.path.relpath(path, self.root) for path in _opened if path.startswith(f"{self.root}/")]
-            self.opened, _opened = sorted(inside), None
-
-    def state(self):
-        """What identifies each manifest as the same, unwritten file."""
-        return {p.name: (p.read_bytes(), p.stat().st_ino, p.stat().st_mtime_ns) for p in self.manifests.iterdir()}
-
-    def changed_since(self, state):
-        return sorted(name for name, found in self.state().items() if state.get(name) != found)
-
-    def rows(self, of="audio"):
-        read = {"audio": manifests.read_audio, "text": manifests.read_text}[of]
-        return [row for path in sorted(self.manifests.glob(f"*.{of}.tsv")) for row in read(path)]
 
 
 @pytest.fixture
@@ -237,7 +185,7 @@ def test_a_pinned_file_that_is_broken_is_said(corpus):
 # --- absent, empty, odd
 
 
-@pytest.mark.parametrize("how", ["absent", "empty", "hidden files only", "no recordings"])
+@pytest.mark.parametrize("how", ["absent", "empty", "hidden files only", "no recordings", "dead links only"])
 def test_a_folder_that_went_away_freezes_its_manifests(corpus, tmp_path, capsys, how):
     corpus.scan()
     state = corpus.state()
@@ -248,6 +196,8 @@ def test_a_folder_that_went_away_freezes_its_manifests(corpus, tmp_path, capsys,
         corpus.write(".trash/a.wav", b"x")
     if how == "no recordings":
         corpus.write("notes.txt", "hello")
+    if how == "dead links only":
+        (corpus.root / "aino").symlink_to(tmp_path / "disk/aino")
     assert corpus.scan() == Scanned(("000", "001"), 3, 1, True)
     assert corpus.changed_since(state) == []
     assert "manifests stay as they are" in capsys.readouterr().err
@@ -257,12 +207,23 @@ def test_a_folder_that_went_away_freezes_its_manifests(corpus, tmp_path, capsys,
     assert corpus.scan().frozen is False and corpus.changed_since(state) == []
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_corpus_that_never_was_is_an_error(tmp_path, there):
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda root: None, "is not there"),
+        (lambda root: root.mkdir(), "holds no files"),
+        (lambda root: root.write_text("x"), "is a file"),
+        (lambda root: root.symlink_to(root), "is not there"),
+        (
+            lambda root: (root.mkdir(), (root / "a.wav").symlink_to("gone")),
+            "holds no files but a.wav, which is a link that leads nowhere",
+        ),
+    ],
+)
+def test_a_corpus_that_never_was_is_an_error(tmp_path, made, said):
     corpus = Corpus(tmp_path)
-    if there:
-        corpus.root.mkdir(parents=True)
-    with pytest.raises(KaikuError, match=f"raw {'holds no files' if there else 'is not there'}.*Mend `path:`"):
+    made(corpus.root)
+    with pytest.raises(KaikuError, match=rf"raw {said}\. .*Mend `path:`"):
         corpus.scan()
     assert not corpus.manifests.exists()
 
@@ -316,6 +277,23 @@ def test_links_are_followed_and_circles_are_not(corpus, tmp_path):
     (corpus.root / "dangling.wav").symlink_to(tmp_path / "nowhere.wav")
     assert corpus.scan().recordings == 4
     assert "linked/far.wav" in {r.path for r in corpus.rows()}
+
+
+def test_links_that_lead_nowhere_are_told_until_they_do(corpus, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (disk / "far.wav").write_bytes(b"F")
+    (corpus.root / "far.wav").symlink_to(disk / "far.wav")
+    (corpus.root / "loop").symlink_to(corpus.root / "loop")
+    corpus.scan()
+    state = corpus.state()
+    disk.rename(tmp_path / "elsewhere")
+    assert corpus.scan().recordings == 3
+    said = {problem.where: problem.what for problem in scan.read_problems(corpus.manifests)}
+    assert said["far.wav"] == said["loop"] == "is a link that leads nowhere"
+    (tmp_path / "elsewhere").rename(disk)
+    assert corpus.scan().recordings == 4
+    assert {name: found[0] for name, found in corpus.state().items()} == {name: f[0] for name, f in state.items()}
 
 
 def test_a_recording_without_permission_is_a_problem_and_read_once_there_is_one(corpus, monkeypatch):
