@@ -8,6 +8,7 @@ from kaiku.text.numbers import Numbers
 Reader = Callable[[re.Match], str | None]
 """What a find is read as; None: it is not what it looked like, and stays for later readers."""
 
+_TIME = r"(?P<h>\d{1,2})[:.](?P<min>\d\d)"
 _ISO = r"(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)"
 
 
@@ -80,11 +81,17 @@ class Calendar:
         return read
 
     def find_times(self) -> Iterator[tuple[str, Reader]]:
-        """Times of day."""
+        """Times of day; of two with a hyphen between them the first is read as the last kind of `[[times]]` is."""
+        if self.numbers.to:
+            second = "|".join(re.sub(r"\?P<\w+>", "?:", kind["pattern"]) for kind in self.times)
+            yield (
+                rf"(?<![\d.,:]){_TIME}-(?=(?:{second})(?![.,:]?\d))",
+                self._time(self.times[-1], f" {self.numbers.to} "),
+            )
         for kind in self.times:
             yield rf"(?<![\d.,:]){kind['pattern']}(?![.,:]?\d)", self._time(kind)
 
-    def _time(self, kind: Mapping) -> Reader:
+    def _time(self, kind: Mapping, after: str = "") -> Reader:
         def read(found: re.Match) -> str | None:
             parts = found.groupdict()
             hour, minute, second = (int(parts.get(name) or 0) for name in ("h", "min", "s"))
@@ -97,7 +104,7 @@ class Calendar:
                 hours=kind.get("hours", ("", ""))[hour != 1],
                 minutes=kind.get("minutes", ("", ""))[minute != 1],
             )
-            return words + (" " + self.numbers.cardinal(second) if parts.get("s") else "")
+            return words + (" " + self.numbers.cardinal(second) if parts.get("s") else "") + after
 
         return read
 

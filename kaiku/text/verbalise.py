@@ -8,13 +8,13 @@ from kaiku.text.dates import Calendar, Reader
 from kaiku.text.numbers import Numbers
 
 # Vowel signs of the scripts of India are not `\w` to `re`, though they are parts of words.
-_SIGNS = "\u0900-\u0d7f"
+_SIGNS = "\u0900-\u0963\u0971-\u0d7f"  # without the danda, which ends a sentence
 LETTER_BEFORE, NO_LETTER_BEFORE = rf"(?:(?<=[^\W\d_])|(?<=[{_SIGNS}]))", rf"(?<![^\W\d_])(?<![{_SIGNS}])"
 NO_LETTER_AFTER = rf"(?![^\W\d_])(?![{_SIGNS}])"
 _WORD_PART = re.compile(rf"[^\W\d_]|[{_SIGNS}]")
-_SIGN = r"(?P<sign>(?<![\w)])-)?"
+SIGN = rf"(?P<sign>(?<![\w)%‰°€$£₹¥-])(?<!\d\.)(?<![{_SIGNS}])-)?"
 _ALONE = r"(?<!\d)(?<!\d[.,:/])", r"(?!\d)(?![.,:/]\d)"
-_PHONE = r"(?<!\d )(?<![\d.,])(?:\+\d|\b0)(?:[ /-]?\(?\d+\)?){2,}|\(?\b\d{3}\)?[ -]\d{3}-\d{4}\b"
+_PHONE = r"(?<!\d )(?<![\d.,])(?:\+\d|\b(?!\d\d-\d\d-\d{4}\b)0\d)(?:[ /-]?\(?\d+\)?){2,}|\(?\b\d{3}\)?[ -]\d{3}-\d{4}\b"
 RANGE_START = r"(?<![\w.,:/$€£₹¥-])(?<![$€£₹¥] )"
 _SHORTEST_PHONE = 7
 _FRACTION = r"(?:(?<![\d/.,])(?P<whole>\d{1,3}) )?(?<![\d/.,])(?P<n>\d{1,3})/(?P<d>\d{1,3})(?![/.,]?\d)"
@@ -40,19 +40,20 @@ class Verbaliser:
         """What is looked for and how it is read, the most particular first."""
         return [
             (self._names("abbreviations"), self.abbreviation),
+            (self.number("n") + self.data["compound"] if "compound" in self.data else "", self.compound),
             *self.calendar.find_dates(),
             *self.calendar.find_times(),
             ("|".join([_PHONE, *self.data.get("phones", ())]), self.phone),
+            (self._marked_twice(), self.marked_once),
             (rf"{RANGE_START}{self.number('from')}-(?={self.number('to')}(?![\d-]))", self.range),
             *self._amounts(),
-            (_FRACTION, self.fraction),
-            (_SIGN + self.number("n") + rf" ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER}", self.quantity),
+            (_FRACTION + rf"(?: ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER})?", self.fraction),
+            (SIGN + self.number("n") + rf" ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER}", self.quantity),
             *((mark["pattern"], self._ordinal_mark(mark)) for mark in self.data["ordinals"].get("marks", ())),
-            *((roman["after"] + r" (?P<roman>[IVX]+)\b" + roman.get("end", ""), self._roman(roman))
+            *((NO_LETTER_BEFORE + roman["after"] + r" (?P<roman>[IVX]+)\b" + roman.get("end", ""), self._roman(roman))
               for roman in self.data.get("roman", ())),
             *self.calendar.find_years(),
-            (self.data.get("compound", ""), self.compound),
-            (_SIGN + self.number("n"), self.plain_number),
+            (SIGN + self.number("n"), self.plain_number),
             (r"\d+(?:\.\d+)+", self.dotted),
             (r"\d+", lambda found: self.numbers.whole(found[0])),
             (r"(?:" + "|".join(map(re.escape, self.data.get("symbols", {}))) + ")", self.symbol),
@@ -103,6 +104,15 @@ class Verbaliser:
         plus = self.data["numbers"]["plus"] + " " if found[0].startswith("+") else ""
         return plus + self.numbers.digits(figures)
 
+    def _marked_twice(self) -> str:
+        mark = rf"(?P<mark>{self._keys('units')}|{self._keys('currency')})"
+        first = rf"{RANGE_START}(?P<amount>{self.number('from')}) ?{mark}"
+        return rf"{first}-(?={self.number('to')} ?(?P=mark){NO_LETTER_AFTER})"
+
+    def marked_once(self, found: re.Match) -> str:
+        """`5%-10%` as `5-10%`."""
+        return found["amount"] + "-"
+
     def range(self, found: re.Match) -> str | None:
         """`10-20`: the first number and the word between the two."""
         first, last = self.value(found, "from"), self.value(found, "to")
@@ -134,8 +144,8 @@ class Verbaliser:
         symbols, number = self._keys("currency"), self.number("n")
         large = rf"(?: (?P<large>{self.data['numbers']['large']}))?"
         return [
-            (rf"{_SIGN}{NO_LETTER_BEFORE}(?P<currency>{symbols}) ?{number}{large}", self.amount),
-            (rf"{_SIGN}{number}{large} ?(?P<currency>{symbols}){NO_LETTER_AFTER}", self.amount),
+            (rf"{SIGN}{NO_LETTER_BEFORE}(?P<currency>{symbols}) ?{number}{large}", self.amount),
+            (rf"{SIGN}{number}{large} ?(?P<currency>{symbols}){NO_LETTER_AFTER}", self.amount),
         ]
 
     def amount(self, found: re.Match) -> str:
@@ -159,18 +169,32 @@ class Verbaliser:
         return " ".join(filter(None, [words, link, self.numbers.cardinal(hundredths, "attributive"), part]))
 
     def fraction(self, found: re.Match) -> str:
-        """`3/4`, `1 1/2`: by name, or with the word between the two."""
-        table, n, d = self.data["fractions"], int(found["n"]), int(found["d"])
+        """`3/4`, `1 1/2`, `½ kg`: by name, or with the word between the two."""
+        table, whole, unit = self.data["fractions"], found["whole"], self.data["units"].get(found["unit"])
+        half = (found["n"], found["d"]) == ("1", "2") and self._half(whole, unit)
+        words = half or self._part(int(found["n"]), int(found["d"]))
+        if whole:
+            words = f"{self.numbers.whole(whole)} {table['and']} {words}"
+        if unit is None:
+            return words
+        noun = unit["many"] if whole else unit[table.get("counted", "one")]
+        return " ".join(filter(None, [words, "" if whole or half else table.get("of"), noun]))
+
+    def _half(self, whole: str | None, unit: Mapping | None) -> str | None:
+        """A half that stands after a whole number or before a unit."""
+        table = self.data["fractions"]
+        if unit and unit.get("form") == "feminine" and not whole:
+            return table.get("half_feminine")
+        return table.get("half") if whole or unit else None
+
+    def _part(self, n: int, d: int) -> str:
+        table = self.data["fractions"]
         names = table["parts"].get(str(d))
-        if found["whole"] and (n, d) == (1, 2) and "half" in table:
-            words = table["half"]
-        elif f"{n}/{d}" in table:
-            words = table[f"{n}/{d}"]
-        elif names and 0 < n < d:
-            words = f"{self.numbers.cardinal(n, 'attributive')} {names[n > 1]}"
-        else:
-            words = f"{self.numbers.cardinal(n)} {table['over']} {self.numbers.cardinal(d)}"
-        return f"{self.numbers.whole(found['whole'])} {table['and']} {words}" if found["whole"] else words
+        if f"{n}/{d}" in table:
+            return table[f"{n}/{d}"]
+        if names and 0 < n < d:
+            return f"{self.numbers.cardinal(n, 'attributive')} {names[n > 1]}"
+        return f"{self.numbers.cardinal(n)} {table['over']} {self.numbers.cardinal(d)}"
 
     def quantity(self, found: re.Match) -> str:
         """A number and its unit."""
@@ -212,7 +236,7 @@ class Verbaliser:
 
     def compound(self, found: re.Match) -> str:
         """`25-jährig`: one word with what follows."""
-        return self.numbers.whole(found["n"], "attributive")
+        return self.say(found, "n", "attributive")
 
     def plain_number(self, found: re.Match) -> str:
         """A number that nothing else has read, in the form that the next word asks for."""
