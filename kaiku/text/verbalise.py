@@ -142,9 +142,9 @@ class Verbaliser:
 
     def _amounts(self) -> list[tuple[str, Reader]]:
         symbols, number = self._keys("currency"), self.number("n")
-        large = rf"(?: (?P<large>{self.data['numbers']['large']}))?"
+        large = rf"(?: ?(?P<large>{self.data['numbers']['large']}){NO_LETTER_AFTER})?"
         return [
-            (rf"{SIGN}{NO_LETTER_BEFORE}(?P<currency>{symbols}) ?{number}{large}", self.amount),
+            (rf"{SIGN}{NO_LETTER_BEFORE}(?P<currency>{symbols}) ?{number}{large}(?:/-)?", self.amount),
             (rf"{SIGN}{number}{large} ?(?P<currency>{symbols}){NO_LETTER_AFTER}", self.amount),
         ]
 
@@ -152,9 +152,7 @@ class Verbaliser:
         """A sum of money; two decimals are its hundredths."""
         noun, fraction = self.data["currency"][found["currency"]], found["n_fraction"]
         if found["large"]:
-            numbers, large = self.data["numbers"], found["large"]
-            large, link = numbers.get("large_forms", {}).get(large, large), numbers.get("of_millions", "")
-            return " ".join(filter(None, [self.say(found, "n", "attributive"), large, link, noun["many"]]))
+            return f"{self._in_large(found)} {noun['many']}"
         if not fraction or len(fraction) != 2 or "part" not in noun:
             return self.counted(found, "n", noun, "attributive")
         whole, hundredths = digits_of(found["n"]), int(fraction)
@@ -167,6 +165,13 @@ class Verbaliser:
         part = noun["part"] if hundredths == 1 else noun["parts"]
         link = self.data["numbers"].get("and_hundredths", "")
         return " ".join(filter(None, [words, link, self.numbers.cardinal(hundredths, "attributive"), part]))
+
+    def _in_large(self, found: re.Match) -> str:
+        """`5 million`: by its form before a currency; where it has none and is a unit too, as that is counted."""
+        large, forms, units = found["large"], self.data["numbers"].get("large_forms", {}), self.data["units"]
+        if large in units and large not in forms:
+            return self.counted(found, "n", units[large], "attributive")
+        return f"{self.say(found, 'n', 'attributive')} {forms.get(large, large)}"
 
     def fraction(self, found: re.Match) -> str:
         """`3/4`, `1 1/2`, `½ kg`: by name, or with the word between the two."""
