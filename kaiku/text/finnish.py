@@ -12,6 +12,7 @@ from kaiku.text.verbalise import (
     NO_LETTER_AFTER,
     NO_LETTER_BEFORE,
     RANGE_START,
+    ROMAN,
     SIGN,
     Verbaliser,
     digits_of,
@@ -44,7 +45,8 @@ _ENDINGS = (
     (r"[aä]$", "partitive"),
 )
 _ORDINAL_ENDING = re.compile(r"(s|n?ne|nte|tt[aä])")
-_WORD_ENDINGS = _ENDINGS[:-1]
+_WORD_ENDINGS = ((r"(?<!vuo)(?<!kuukau)(?<!kie)(?<!puo)[^s]een$", "genitive"), *_ENDINGS[:-1])
+_LIKE_A_CASE = re.compile(r"(?<!l)lista$|tarina$|ikkuna$|peruna$|^(?:silta|valta|kulta|kassa|massa|villa|pasta)$")
 _SHORTEST_DECLINED = 5
 
 
@@ -83,7 +85,7 @@ class Finnish(Verbaliser):
         super().__init__({**data, "numbers": {**data["numbers"], **_tables(words, "nominative")}})
 
     def find(self) -> list[tuple[str, Reader]]:
-        number, ending = self.number, r"(?P<ending>[a-zäö]+)"
+        number, ending = self.number, rf"(?P<ending>[a-zäö]+){NO_LETTER_AFTER}"
         between = rf"{RANGE_START}{number('from')}-{number('to')}(?![\d:-]|\.\d)(?!\.? ?[a-zäö]+kuu)"
         steps = super().find()
         at = next(i for i, (_, reader) in enumerate(steps) if reader == self.range)
@@ -95,9 +97,10 @@ class Finnish(Verbaliser):
             (between, self.between),
             (rf"{SIGN}{number('n')}(?::{ending})?{large} ?{units}{unit_end}", self.measure),
             (rf"{SIGN}{number('n')}:{ending}", self.declined),
-            *((rf"{NO_LETTER_BEFORE}{kind['after']} (?P<roman>[IVX]+):{ending}", self.king)
+            *((rf"{NO_LETTER_BEFORE}{kind['after']}{ROMAN}:{ending}", self.king)
               for kind in self.data["roman"]),
             (r"(?P<n>\d{1,6})\.(?= (?P<next>[a-zåäö]{3,}))", self.agreeing),
+            (rf"{SIGN}{number('n')}(?= (?P<next>{self.data['counted']})\b)", self.counting),
         ]  # fmt: skip
         return [steps[0], (hours, self.hours), *steps[1:at], *own, *steps[at + 1 :]]
 
@@ -109,8 +112,8 @@ class Finnish(Verbaliser):
         if self.value(found, "from") >= self.value(found, "to"):
             return None
         last = found.string[found.start("to") : found.end()]
-        if re.match(r" ?[^\s:]+:", found.string[found.end() :]):
-            # The unit brings a case of its own: `5-6 kg:n`.
+        if re.match(rf" ?[^\s:]+:| {self.data['counted']}\b", found.string[found.end() :]):
+            # What is counted brings a case of its own: `5-6 kg:n`, `2-3 tunnissa`.
             return f"{self.say(found, 'from')}-{last}"
         return f"{self._in_case(found, 'from', 'elative')} {last}:een"
 
@@ -151,11 +154,18 @@ class Finnish(Verbaliser):
 
     def agreeing(self, found: re.Match) -> str:
         """`3. kerroksessa`: an ordinal in the case of the word after it."""
-        word = found["next"]
-        case = "nominative"
-        if len(word) >= _SHORTEST_DECLINED and not word.endswith("nen"):
-            case = next((case for pattern, case in _WORD_ENDINGS if re.search(pattern, word)), "nominative")
-        return self.ordinals[case].whole(found["n"])
+        return self.ordinals[self._case_of_word(found["next"])].whole(found["n"])
+
+    def counting(self, found: re.Match) -> str:
+        """`2 tunnissa`: a cardinal in the case of the noun it counts."""
+        return self._in_case(found, "n", self._case_of_word(found["next"]))
+
+    def _case_of_word(self, word: str) -> str:
+        if word.removesuffix("n") + "ta" in self.calendar.months:
+            return "genitive"
+        if len(word) < _SHORTEST_DECLINED or word.endswith("nen") or _LIKE_A_CASE.search(word):
+            return "nominative"
+        return next((case for pattern, case in _WORD_ENDINGS if re.search(pattern, word)), "nominative")
 
 
 def _cardinals(numbers: Mapping, words: Mapping, case: str) -> Numbers:

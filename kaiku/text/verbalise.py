@@ -12,11 +12,13 @@ _SIGNS = "\u0900-\u0963\u0971-\u0d7f"  # without the danda, which ends a sentenc
 LETTER_BEFORE, NO_LETTER_BEFORE = rf"(?:(?<=[^\W\d_])|(?<=[{_SIGNS}]))", rf"(?<![^\W\d_])(?<![{_SIGNS}])"
 NO_LETTER_AFTER = rf"(?![^\W\d_])(?![{_SIGNS}])"
 _WORD_PART = re.compile(rf"[^\W\d_]|[{_SIGNS}]")
-SIGN = rf"(?P<sign>(?<![\w)%‰°€$£₹¥-])(?<!\d\.)(?<![{_SIGNS}])-)?"
-_ALONE = r"(?<!\d)(?<!\d[.,:/])", r"(?!\d)(?![.,:/]\d)"
+# These begin with the character that they look for: looking behind costs more, and is left to where that stands.
+SIGN = rf"(?P<sign>-(?<![\w)%‰°€$£₹¥-]-)(?<!\d\.-)(?<![{_SIGNS}]-))?"
+_ALONE = r"(?=\d)(?<!\d)(?<!\d[.,:/])", r"(?!\d)(?![.,:/]\d)"
 _PHONE = r"(?<!\d )(?<![\d.,])(?:\+\d|\b(?!\d\d-\d\d-\d{4}\b)0\d)(?:[ /-]?\(?\d+\)?){2,}|\(?\b\d{3}\)?[ -]\d{3}-\d{4}\b"
-RANGE_START = r"(?<![\w.,:/$€£₹¥-])(?<![$€£₹¥] )"
+RANGE_START = r"(?=\d)(?<![\w.,:/$€£₹¥-])(?<![$€£₹¥] )"
 _SHORTEST_PHONE = 7
+ROMAN = rf" (?P<roman>[IVX]+){NO_LETTER_AFTER}"
 _FRACTION = r"(?:(?<![\d/.,])(?P<whole>\d{1,3}) )?(?<![\d/.,])(?P<n>\d{1,3})/(?P<d>\d{1,3})(?![/.,]?\d)"
 
 
@@ -45,12 +47,13 @@ class Verbaliser:
             *self.calendar.find_times(),
             ("|".join([_PHONE, *self.data.get("phones", ())]), self.phone),
             (self._marked_twice(), self.marked_once),
+            (self._years() if self.data["years"].get("by_century") else "", self.years),
             (rf"{RANGE_START}{self.number('from')}-(?={self.number('to')}(?![\d-]))", self.range),
             *self._amounts(),
             (_FRACTION + rf"(?: ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER})?", self.fraction),
-            (SIGN + self.number("n") + rf" ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER}", self.quantity),
             *((mark["pattern"], self._ordinal_mark(mark)) for mark in self.data["ordinals"].get("marks", ())),
-            *((NO_LETTER_BEFORE + roman["after"] + r" (?P<roman>[IVX]+)\b" + roman.get("end", ""), self._roman(roman))
+            (SIGN + self.number("n") + rf" ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER}", self.quantity),
+            *((NO_LETTER_BEFORE + roman["after"] + ROMAN + roman.get("end", ""), self._roman(roman))
               for roman in self.data.get("roman", ())),
             *self.calendar.find_years(),
             (SIGN + self.number("n"), self.plain_number),
@@ -78,9 +81,13 @@ class Verbaliser:
         if words is None:
             return found[0]
         before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+        takes = self._takes(found)
+        for following, pattern, replacement in self.data.get("before_endings", ()) if takes else ():
+            if re.match(following, after):
+                words = re.sub(pattern, replacement, words)
         if before and _WORD_PART.match(before) and _WORD_PART.match(words):
             words = " " + words
-        if after and _WORD_PART.match(after) and _WORD_PART.match(words[-1:]) and not self._takes(found):
+        if after and _WORD_PART.match(after) and _WORD_PART.match(words[-1:]) and not takes:
             words += " "
         return words
 
@@ -113,14 +120,22 @@ class Verbaliser:
         """`5%-10%` as `5-10%`."""
         return found["amount"] + "-"
 
-    def range(self, found: re.Match) -> str | None:
-        """`10-20`: the first number and the word between the two."""
-        first, last = self.value(found, "from"), self.value(found, "to")
+    def _years(self) -> str:
+        no_unit = rf"(?! ?(?:{self._keys('units')}|{self._keys('currency')}){NO_LETTER_AFTER})"
+        return rf"{RANGE_START}(?P<from>[12]\d{{3}})-(?P<to>[12]\d{{3}})(?![\d-])(?![.,:/]\d){no_unit}"
+
+    def years(self, found: re.Match) -> str | None:
+        """`1914-1918`, in languages that read years by hundreds."""
+        first, last = int(found["from"]), int(found["to"])
         if first >= last:
             return None
-        years = len(found["from"]) == len(found["to"]) == 4
-        words = self.calendar.year(int(first)) if years else self.say(found, "from")
-        return f"{words} {self.data['numbers']['to']} "
+        return f"{self.calendar.year(first)} {self.numbers.to} {self.calendar.year(last)}"
+
+    def range(self, found: re.Match) -> str | None:
+        """`10-20`: the first number and the word between the two."""
+        if self.value(found, "from") >= self.value(found, "to"):
+            return None
+        return f"{self.say(found, 'from')} {self.numbers.to} "
 
     def value(self, found: re.Match, name: str) -> float:
         """What a number amounts to."""
@@ -182,7 +197,7 @@ class Verbaliser:
             words = f"{self.numbers.whole(whole)} {table['and']} {words}"
         if unit is None:
             return words
-        noun = unit["many"] if whole else unit[table.get("counted", "one")]
+        noun = unit["many"] if whole else unit[table.get("unit", "one")]
         return " ".join(filter(None, [words, "" if whole or half else table.get("of"), noun]))
 
     def _half(self, whole: str | None, unit: Mapping | None) -> str | None:
@@ -208,8 +223,8 @@ class Verbaliser:
     # -- ordinals and what is left ------------------------------------------------------------------------------
 
     def ordinal(self, n: int, found: re.Match) -> str:
-        """An ordinal in the form that the words before it ask for."""
-        table, before = self.data["ordinals"], found.string[: found.start()]
+        """An ordinal in the form that the words before it ask for; a group `before` of what was found holds some."""
+        table, before = self.data["ordinals"], found.string[: found.start()] + found.groupdict().get("before", "")
         endings = (ending for pattern, ending in table.get("after", ()) if re.search(rf"\b(?:{pattern})\s$", before))
         return self.bare_ordinal(n) + next(endings, table.get("ending", ""))
 
@@ -219,12 +234,13 @@ class Verbaliser:
 
     def _ordinal_mark(self, mark: Mapping) -> Reader:
         def read(found: re.Match) -> str | None:
-            if len(found["n"]) > 9:
+            figures = digits_of(found["n"])
+            if len(figures) > 9:
                 return None
-            words = self.ordinal(int(found["n"]), found)
+            words = self.ordinal(int(figures), found)
             for pattern, replacement in mark.get("replace", ()):
                 words = re.sub(pattern, replacement, words)
-            return words
+            return found.groupdict().get("before", "") + words
 
         return read
 
@@ -235,6 +251,8 @@ class Verbaliser:
                 return None
             ordinal = kind["read"] == "ordinal" and n <= kind.get("up_to", n)
             words = self.bare_ordinal(n) if ordinal else self.numbers.cardinal(n)
+            for pattern, replacement in kind.get("replace", ()) if ordinal else ():
+                words = re.sub(pattern, replacement, words)
             return found[0][: found.start("roman") - found.start()] + kind.get("form", "{}").format(words)
 
         return read
