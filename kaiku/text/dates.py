@@ -8,6 +8,7 @@ from kaiku.text.numbers import Numbers
 Reader = Callable[[re.Match], str | None]
 """What a find is read as; None: it is not what it looked like, and stays for later readers."""
 
+_TIME = r"(?P<h>\d{1,2})[:.](?P<min>\d\d)"
 _ISO = r"(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)"
 
 
@@ -23,17 +24,23 @@ class Calendar:
         self.months = {name: n for n, names in enumerate(self.dates["months"], 1) for name in names.split("|")}
 
     def find_dates(self) -> Iterator[tuple[str, Reader]]:
-        """Dates as ISO 8601 has them, as figures in the order of the language, and with the names of months."""
+        """Dates as ISO 8601 has them, as figures in the order of the language, and with the names of months.
+
+        The first of two with a hyphen between them is looked for before all others.
+        """
         names = "|".join(re.escape(name) for name in sorted(self.months, key=len, reverse=True))
         month = f"(?P<name>{names})"
         first, second, mark = self.dates["order"][0], self.dates["order"][1], self.dates["mark"]
         numeric = rf"(?P<{first}>\d\d?)(?P<mark>[{mark}])(?P<{second}>\d\d?)(?P=mark)(?P<y>\d{{4}}|\d\d)"
         plain = {"read": self.dates["read"], "year": self.dates["year"]}
+        end = self.dates.get("end", r"(?!\w)")
+        both = rf"{numeric}-(?=\d\d?(?P=mark)\d\d?(?P=mark)\d{{4}}(?!\d))"
+        yield rf"(?<!\w)(?<!\d[./-]){both}", self._date(plain, f" {self.numbers.to or '-'} ")
         for kind in ({"pattern": _ISO}, {"pattern": numeric}, *self.dates["named"]):
             pattern = kind["pattern"].replace("MONTH", month)
-            yield rf"(?<!\w)(?<!\d[./-]){pattern}(?![./-]?\d)(?!\w)", self._date({**plain, **kind})
+            yield rf"(?<!\w)(?<!\d[./-]){pattern}(?![./-]?\d){end}", self._date({**plain, **kind})
 
-    def _date(self, kind: Mapping) -> Reader:
+    def _date(self, kind: Mapping, after: str = "") -> Reader:
         def read(found: re.Match) -> str | None:
             parts = found.groupdict()
             month = self.months[parts["name"]] if parts.get("name") else int(parts["m"])
@@ -42,11 +49,12 @@ class Calendar:
                 month, day = day, month
             if not (1 <= month <= 12 and 1 <= day <= 31):
                 return None
-            return (kind["read"] + (kind["year"] if year else "")).format(
+            words = (kind["read"] + (kind["year"] if year else "")).format(
                 day=self._day(day, found),
                 month=self.dates["months"][month - 1].split("|")[0],
                 year=self.year(_full_year(year)) if year else "",
             )
+            return words + after
 
         return read
 
@@ -80,11 +88,17 @@ class Calendar:
         return read
 
     def find_times(self) -> Iterator[tuple[str, Reader]]:
-        """Times of day."""
+        """Times of day; of two with a hyphen between them the first is read as the last kind of `[[times]]` is."""
+        if self.numbers.to:
+            second = "|".join(re.sub(r"\?P<\w+>", "?:", kind["pattern"]) for kind in self.times)
+            yield (
+                rf"(?<![\d.,:]){_TIME}-(?=(?:{second})(?![.,:]?\d))",
+                self._time(self.times[-1], f" {self.numbers.to} "),
+            )
         for kind in self.times:
             yield rf"(?<![\d.,:]){kind['pattern']}(?![.,:]?\d)", self._time(kind)
 
-    def _time(self, kind: Mapping) -> Reader:
+    def _time(self, kind: Mapping, after: str = "") -> Reader:
         def read(found: re.Match) -> str | None:
             parts = found.groupdict()
             hour, minute, second = (int(parts.get(name) or 0) for name in ("h", "min", "s"))
@@ -97,7 +111,7 @@ class Calendar:
                 hours=kind.get("hours", ("", ""))[hour != 1],
                 minutes=kind.get("minutes", ("", ""))[minute != 1],
             )
-            return words + (" " + self.numbers.cardinal(second) if parts.get("s") else "")
+            return words + (" " + self.numbers.cardinal(second) if parts.get("s") else "") + after
 
         return read
 

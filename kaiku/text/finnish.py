@@ -8,7 +8,16 @@ from collections.abc import Mapping
 
 from kaiku.text.dates import Reader
 from kaiku.text.numbers import Numbers
-from kaiku.text.verbalise import NO_LETTER_AFTER, RANGE_START, Verbaliser, digits_of
+from kaiku.text.verbalise import (
+    NO_LETTER_AFTER,
+    NO_LETTER_BEFORE,
+    RANGE_START,
+    ROMAN,
+    SIGN,
+    Verbaliser,
+    digits_of,
+    from_roman,
+)
 
 _SUFFIXES = {
     "genitive": "n",
@@ -36,15 +45,21 @@ _ENDINGS = (
     (r"[aä]$", "partitive"),
 )
 _ORDINAL_ENDING = re.compile(r"(s|n?ne|nte|tt[aä])")
-_WORD_ENDINGS = _ENDINGS[:-1]
+_WORD_ENDINGS = ((r"(?<!vuo)(?<!kuukau)(?<!kie)(?<!puo)[^s]een$", "genitive"), *_ENDINGS[:-1])
+_LIKE_A_CASE = re.compile(r"(?<!l)lista$|tarina$|ikkuna$|peruna$|^(?:silta|valta|kulta|kassa|massa|villa|pasta)$")
 _SHORTEST_DECLINED = 5
 
 
 def decline(word: Mapping[str, str], case: str) -> str:
     """A noun or numeral in a case of the singular.
 
-    word: `one` nominative, `many` partitive, `weak` and `strong` stems (kahde-, kahte-), both `one` if left out.
+    word: `one` nominative, `many` partitive, `weak` and `strong` stems (kahde-, kahte-), both `one` if left out. Of
+    several words (`kilometri tunnissa`) the first is declined.
     """
+    one, *others = word["one"].split(" ", 1)
+    if others:
+        many = word["many"].split(" ", 1)[0]
+        return f"{decline({**word, 'one': one, 'many': many}, case)} {others[0]}"
     if case in ("nominative", "partitive"):
         return word["one" if case == "nominative" else "many"]
     strong = word.get("strong", word["one"])
@@ -66,64 +81,91 @@ class Finnish(Verbaliser):
         words, ordinals = data["numbers"]["words"], data["ordinals"]["stems"]
         self.in_case = {case: _cardinals(data["numbers"], words, case) for case in CASES}
         self.ordinals = {case: _ordinals(data["numbers"], words, ordinals, case) for case in CASES}
+        self.large = {scale["many"]: scale for scale in words["scales"] if scale["value"] >= 10**6}
         super().__init__({**data, "numbers": {**data["numbers"], **_tables(words, "nominative")}})
 
     def find(self) -> list[tuple[str, Reader]]:
-        number, ending = self.number, r"(?P<ending>[a-zäö]+)"
+        number, ending = self.number, rf"(?P<ending>[a-zäö]+){NO_LETTER_AFTER}"
         between = rf"{RANGE_START}{number('from')}-{number('to')}(?![\d:-]|\.\d)(?!\.? ?[a-zäö]+kuu)"
         steps = super().find()
         at = next(i for i, (_, reader) in enumerate(steps) if reader == self.range)
+        hours = NO_LETTER_BEFORE + r"(kello )(\d\d?)[.:](\d\d)-(\d\d?)[.:](\d\d)(?![.,:]?\d)"
+        large = rf"(?: (?P<large>{'|'.join(self.large)}))?"
         units = rf"(?P<unit>{self._keys('units')}|{self._keys('currency')})"
         unit_end = rf"(?::(?P<unit_ending>[a-zäö]+)|(?<=[^:]){NO_LETTER_AFTER})"
         own = [
             (between, self.between),
-            (rf"{number('n')}(?::{ending})? ?{units}{unit_end}", self.measure),
-            (rf"(?P<n>\d+):{ending}", self.declined),
+            (rf"{SIGN}{number('n')}(?::{ending})?{large} ?{units}{unit_end}", self.measure),
+            (rf"{SIGN}{number('n')}:{ending}", self.declined),
+            *((rf"{NO_LETTER_BEFORE}{kind['after']}{ROMAN}:{ending}", self.king)
+              for kind in self.data["roman"]),
             (r"(?P<n>\d{1,6})\.(?= (?P<next>[a-zåäö]{3,}))", self.agreeing),
-        ]
-        return steps[:at] + own + steps[at + 1 :]
+            (rf"{SIGN}{number('n')}(?= (?P<next>{self.data['counted']})\b)", self.counting),
+        ]  # fmt: skip
+        return [steps[0], (hours, self.hours), *steps[1:at], *own, *steps[at + 1 :]]
 
     def bare_ordinal(self, n: int) -> str:
         return self.ordinals["nominative"].cardinal(n)
 
     def between(self, found: re.Match) -> str | None:
         """`10-20`: from the elative to the illative, the latter left for what follows it."""
-        if self.value(found, "from") >= self.value(found, "to") or found["from_fraction"] or found["to_fraction"]:
+        if self.value(found, "from") >= self.value(found, "to"):
             return None
-        if re.match(r" ?[^\s:]+:", found.string[found.end() :]):
-            # The unit brings a case of its own: `5-6 kg:n`.
-            return f"{self.numbers.whole(digits_of(found['from']))}-{digits_of(found['to'])}"
-        return f"{self.in_case['elative'].whole(digits_of(found['from']))} {digits_of(found['to'])}:een"
+        last = found.string[found.start("to") : found.end()]
+        if re.match(rf" ?[^\s:]+:| {self.data['counted']}\b", found.string[found.end() :]):
+            # What is counted brings a case of its own: `5-6 kg:n`, `2-3 tunnissa`.
+            return f"{self.say(found, 'from')}-{last}"
+        return f"{self._in_case(found, 'from', 'elative')} {last}:een"
+
+    def hours(self, found: re.Match) -> str:
+        """`kello 9.00-15.00` as a range of numbers; with minutes as two times with a colon."""
+        kello, first, first_minutes, last, last_minutes = found.groups()
+        if first_minutes == last_minutes == "00":
+            return f"{kello}{int(first)}-{int(last)}"
+        return f"{kello}{first}:{first_minutes}-{last}:{last_minutes}"
 
     def measure(self, found: re.Match) -> str | None:
-        """A number and its unit, either of them perhaps with an ending: `3 kg:n`, `5 %:iin`."""
+        """A number and its unit, either of them perhaps with an ending: `3 kg:n`, `5 %:iin`, `2 miljoonaa €:n`."""
         ending = found["unit_ending"] or found["ending"]
         if not ending:
             return None
         noun, case = self.data["units"].get(found["unit"]) or self.data["currency"][found["unit"]], case_of(ending)
-        return f"{self._in_case(found, case)} {decline(noun, case)}"
+        large = decline(self.large[found["large"]], case) + " " if found["large"] else ""
+        return f"{self._in_case(found, 'n', case)} {large}{decline(noun, case)}"
 
-    def _in_case(self, found: re.Match, case: str) -> str:
-        whole, fraction = digits_of(found["n"]), found["n_fraction"]
+    def _in_case(self, found: re.Match, name: str, case: str) -> str:
+        whole, fraction = digits_of(found[name]), found[name + "_fraction"]
+        words = self.in_case[case].whole(fraction or whole)
         if fraction:
-            return f"{self.numbers.whole(whole)} {self.numbers.point} {self.in_case[case].whole(fraction)}"
-        return self.in_case[case].whole(whole)
+            words = f"{self.numbers.whole(whole)} {self.numbers.point} {words}"
+        return f"{self.data['numbers']['minus']} {words}" if found.groupdict().get("sign") else words
 
     def declined(self, found: re.Match) -> str:
         """`25:ssä`, `5:nnen`, `3:s`: a cardinal or an ordinal in the case of its ending."""
-        ending = found["ending"]
+        ending, case = found["ending"], case_of(found["ending"])
         if _ORDINAL_ENDING.match(ending) and not re.match(r"ss[aä]|st[aä]|n[aä]?$", ending):
-            case = "nominative" if ending == "s" else case_of(ending)
-            return self.ordinals[case].whole(found["n"])
-        return self.in_case[case_of(ending)].whole(found["n"])
+            return self.ordinals[case].whole(digits_of(found["n"]))
+        return self._in_case(found, "n", case)
+
+    def king(self, found: re.Match) -> str | None:
+        """`Kustaa III:n`: an ordinal in the case of its ending."""
+        n, name = from_roman(found["roman"]), found.string[found.start() : found.start("roman")]
+        return name + self.ordinals[case_of(found["ending"])].cardinal(n) if n else None
 
     def agreeing(self, found: re.Match) -> str:
         """`3. kerroksessa`: an ordinal in the case of the word after it."""
-        word = found["next"]
-        case = "nominative"
-        if len(word) >= _SHORTEST_DECLINED and not word.endswith("nen"):
-            case = next((case for pattern, case in _WORD_ENDINGS if re.search(pattern, word)), "nominative")
-        return self.ordinals[case].whole(found["n"])
+        return self.ordinals[self._case_of_word(found["next"])].whole(found["n"])
+
+    def counting(self, found: re.Match) -> str:
+        """`2 tunnissa`: a cardinal in the case of the noun it counts."""
+        return self._in_case(found, "n", self._case_of_word(found["next"]))
+
+    def _case_of_word(self, word: str) -> str:
+        if word.removesuffix("n") + "ta" in self.calendar.months:
+            return "genitive"
+        if len(word) < _SHORTEST_DECLINED or word.endswith("nen") or _LIKE_A_CASE.search(word):
+            return "nominative"
+        return next((case for pattern, case in _WORD_ENDINGS if re.search(pattern, word)), "nominative")
 
 
 def _cardinals(numbers: Mapping, words: Mapping, case: str) -> Numbers:

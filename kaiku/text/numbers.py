@@ -36,7 +36,7 @@ class Numbers:
         self.limit = numbers.get("limit", 1000 * self.scales[0].value)
         self.forms = numbers.get("forms", {})
         self.link, self.links = numbers.get("link", ""), numbers.get("links", "never")
-        self.point, self.decimals = numbers["point"], numbers["decimals"]
+        self.point, self.decimals, self.to = numbers["point"], numbers["decimals"], numbers["to"]
         self.ordinal_parts = {int(n): word for n, word in ordinals.get("parts", {}).items()}
         self.ordinal_endings = ordinals.get("endings", [])
         self.ordinal_words = {int(n): word for n, word in ordinals.get("words", {}).items()}

@@ -8,15 +8,17 @@ from kaiku.text.dates import Calendar, Reader
 from kaiku.text.numbers import Numbers
 
 # Vowel signs of the scripts of India are not `\w` to `re`, though they are parts of words.
-_SIGNS = "\u0900-\u0d7f"
+_SIGNS = "\u0900-\u0963\u0971-\u0d7f"  # without the danda, which ends a sentence
 LETTER_BEFORE, NO_LETTER_BEFORE = rf"(?:(?<=[^\W\d_])|(?<=[{_SIGNS}]))", rf"(?<![^\W\d_])(?<![{_SIGNS}])"
 NO_LETTER_AFTER = rf"(?![^\W\d_])(?![{_SIGNS}])"
 _WORD_PART = re.compile(rf"[^\W\d_]|[{_SIGNS}]")
-_SIGN = r"(?P<sign>(?<![\w)])-)?"
-_ALONE = r"(?<!\d)(?<!\d[.,:/])", r"(?!\d)(?![.,:/]\d)"
-_PHONE = r"(?<!\d )(?<![\d.,])(?:\+\d|\b0)(?:[ /-]?\(?\d+\)?){2,}|\(?\b\d{3}\)?[ -]\d{3}-\d{4}\b"
-RANGE_START = r"(?<![\w.,:/$€£₹¥-])(?<![$€£₹¥] )"
+# These begin with the character that they look for: looking behind costs more, and is left to where that stands.
+SIGN = rf"(?P<sign>-(?<![\w)%‰°€$£₹¥-]-)(?<!\d\.-)(?<![{_SIGNS}]-))?"
+_ALONE = r"(?=\d)(?<!\d)(?<!\d[.,:/])", r"(?!\d)(?![.,:/]\d)"
+_PHONE = r"(?<!\d )(?<![\d.,])(?:\+\d|\b(?!\d\d-\d\d-\d{4}\b)0\d)(?:[ /-]?\(?\d+\)?){2,}|\(?\b\d{3}\)?[ -]\d{3}-\d{4}\b"
+RANGE_START = r"(?=\d)(?<![\w.,:/$€£₹¥-])(?<![$€£₹¥] )"
 _SHORTEST_PHONE = 7
+ROMAN = rf" (?P<roman>[IVX]+){NO_LETTER_AFTER}"
 _FRACTION = r"(?:(?<![\d/.,])(?P<whole>\d{1,3}) )?(?<![\d/.,])(?P<n>\d{1,3})/(?P<d>\d{1,3})(?![/.,]?\d)"
 
 
@@ -40,19 +42,21 @@ class Verbaliser:
         """What is looked for and how it is read, the most particular first."""
         return [
             (self._names("abbreviations"), self.abbreviation),
+            (self.number("n") + self.data["compound"] if "compound" in self.data else "", self.compound),
             *self.calendar.find_dates(),
             *self.calendar.find_times(),
             ("|".join([_PHONE, *self.data.get("phones", ())]), self.phone),
+            (self._marked_twice(), self.marked_once),
+            (self._years() if self.data["years"].get("by_century") else "", self.years),
             (rf"{RANGE_START}{self.number('from')}-(?={self.number('to')}(?![\d-]))", self.range),
             *self._amounts(),
-            (_FRACTION, self.fraction),
-            (_SIGN + self.number("n") + rf" ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER}", self.quantity),
+            (_FRACTION + rf"(?: ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER})?", self.fraction),
             *((mark["pattern"], self._ordinal_mark(mark)) for mark in self.data["ordinals"].get("marks", ())),
-            *((roman["after"] + r" (?P<roman>[IVX]+)\b" + roman.get("end", ""), self._roman(roman))
+            (SIGN + self.number("n") + rf" ?(?P<unit>{self._keys('units')}){NO_LETTER_AFTER}", self.quantity),
+            *((NO_LETTER_BEFORE + roman["after"] + ROMAN + roman.get("end", ""), self._roman(roman))
               for roman in self.data.get("roman", ())),
             *self.calendar.find_years(),
-            (self.data.get("compound", ""), self.compound),
-            (_SIGN + self.number("n"), self.plain_number),
+            (SIGN + self.number("n"), self.plain_number),
             (r"\d+(?:\.\d+)+", self.dotted),
             (r"\d+", lambda found: self.numbers.whole(found[0])),
             (r"(?:" + "|".join(map(re.escape, self.data.get("symbols", {}))) + ")", self.symbol),
@@ -77,9 +81,13 @@ class Verbaliser:
         if words is None:
             return found[0]
         before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+        takes = self._takes(found)
+        for following, pattern, replacement in self.data.get("before_endings", ()) if takes else ():
+            if re.match(following, after):
+                words = re.sub(pattern, replacement, words)
         if before and _WORD_PART.match(before) and _WORD_PART.match(words):
             words = " " + words
-        if after and _WORD_PART.match(after) and _WORD_PART.match(words[-1:]) and not self._takes(found):
+        if after and _WORD_PART.match(after) and _WORD_PART.match(words[-1:]) and not takes:
             words += " "
         return words
 
@@ -103,14 +111,31 @@ class Verbaliser:
         plus = self.data["numbers"]["plus"] + " " if found[0].startswith("+") else ""
         return plus + self.numbers.digits(figures)
 
-    def range(self, found: re.Match) -> str | None:
-        """`10-20`: the first number and the word between the two."""
-        first, last = self.value(found, "from"), self.value(found, "to")
+    def _marked_twice(self) -> str:
+        mark = rf"(?P<mark>{self._keys('units')}|{self._keys('currency')})"
+        first = rf"{RANGE_START}(?P<amount>{self.number('from')}) ?{mark}"
+        return rf"{first}-(?={self.number('to')} ?(?P=mark){NO_LETTER_AFTER})"
+
+    def marked_once(self, found: re.Match) -> str:
+        """`5%-10%` as `5-10%`."""
+        return found["amount"] + "-"
+
+    def _years(self) -> str:
+        no_unit = rf"(?! ?(?:{self._keys('units')}|{self._keys('currency')}){NO_LETTER_AFTER})"
+        return rf"{RANGE_START}(?P<from>[12]\d{{3}})-(?P<to>[12]\d{{3}})(?![\d-])(?![.,:/]\d){no_unit}"
+
+    def years(self, found: re.Match) -> str | None:
+        """`1914-1918`, in languages that read years by hundreds."""
+        first, last = int(found["from"]), int(found["to"])
         if first >= last:
             return None
-        years = len(found["from"]) == len(found["to"]) == 4
-        words = self.calendar.year(int(first)) if years else self.say(found, "from")
-        return f"{words} {self.data['numbers']['to']} "
+        return f"{self.calendar.year(first)} {self.numbers.to} {self.calendar.year(last)}"
+
+    def range(self, found: re.Match) -> str | None:
+        """`10-20`: the first number and the word between the two."""
+        if self.value(found, "from") >= self.value(found, "to"):
+            return None
+        return f"{self.say(found, 'from')} {self.numbers.to} "
 
     def value(self, found: re.Match, name: str) -> float:
         """What a number amounts to."""
@@ -132,19 +157,17 @@ class Verbaliser:
 
     def _amounts(self) -> list[tuple[str, Reader]]:
         symbols, number = self._keys("currency"), self.number("n")
-        large = rf"(?: (?P<large>{self.data['numbers']['large']}))?"
+        large = rf"(?: ?(?P<large>{self.data['numbers']['large']}){NO_LETTER_AFTER})?"
         return [
-            (rf"{_SIGN}{NO_LETTER_BEFORE}(?P<currency>{symbols}) ?{number}{large}", self.amount),
-            (rf"{_SIGN}{number}{large} ?(?P<currency>{symbols}){NO_LETTER_AFTER}", self.amount),
+            (rf"{SIGN}{NO_LETTER_BEFORE}(?P<currency>{symbols}) ?{number}{large}(?:/-)?", self.amount),
+            (rf"{SIGN}{number}{large} ?(?P<currency>{symbols}){NO_LETTER_AFTER}", self.amount),
         ]
 
     def amount(self, found: re.Match) -> str:
         """A sum of money; two decimals are its hundredths."""
         noun, fraction = self.data["currency"][found["currency"]], found["n_fraction"]
         if found["large"]:
-            numbers, large = self.data["numbers"], found["large"]
-            large, link = numbers.get("large_forms", {}).get(large, large), numbers.get("of_millions", "")
-            return " ".join(filter(None, [self.say(found, "n", "attributive"), large, link, noun["many"]]))
+            return f"{self._in_large(found)} {noun['many']}"
         if not fraction or len(fraction) != 2 or "part" not in noun:
             return self.counted(found, "n", noun, "attributive")
         whole, hundredths = digits_of(found["n"]), int(fraction)
@@ -158,19 +181,40 @@ class Verbaliser:
         link = self.data["numbers"].get("and_hundredths", "")
         return " ".join(filter(None, [words, link, self.numbers.cardinal(hundredths, "attributive"), part]))
 
+    def _in_large(self, found: re.Match) -> str:
+        """`5 million`: by its form before a currency; where it has none and is a unit too, as that is counted."""
+        large, forms, units = found["large"], self.data["numbers"].get("large_forms", {}), self.data["units"]
+        if large in units and large not in forms:
+            return self.counted(found, "n", units[large], "attributive")
+        return f"{self.say(found, 'n', 'attributive')} {forms.get(large, large)}"
+
     def fraction(self, found: re.Match) -> str:
-        """`3/4`, `1 1/2`: by name, or with the word between the two."""
-        table, n, d = self.data["fractions"], int(found["n"]), int(found["d"])
+        """`3/4`, `1 1/2`, `½ kg`: by name, or with the word between the two."""
+        table, whole, unit = self.data["fractions"], found["whole"], self.data["units"].get(found["unit"])
+        half = (found["n"], found["d"]) == ("1", "2") and self._half(whole, unit)
+        words = half or self._part(int(found["n"]), int(found["d"]))
+        if whole:
+            words = f"{self.numbers.whole(whole)} {table['and']} {words}"
+        if unit is None:
+            return words
+        noun = unit["many"] if whole else unit[table.get("unit", "one")]
+        return " ".join(filter(None, [words, "" if whole or half else table.get("of"), noun]))
+
+    def _half(self, whole: str | None, unit: Mapping | None) -> str | None:
+        """A half that stands after a whole number or before a unit."""
+        table = self.data["fractions"]
+        if unit and unit.get("form") == "feminine" and not whole:
+            return table.get("half_feminine")
+        return table.get("half") if whole or unit else None
+
+    def _part(self, n: int, d: int) -> str:
+        table = self.data["fractions"]
         names = table["parts"].get(str(d))
-        if found["whole"] and (n, d) == (1, 2) and "half" in table:
-            words = table["half"]
-        elif f"{n}/{d}" in table:
-            words = table[f"{n}/{d}"]
-        elif names and 0 < n < d:
-            words = f"{self.numbers.cardinal(n, 'attributive')} {names[n > 1]}"
-        else:
-            words = f"{self.numbers.cardinal(n)} {table['over']} {self.numbers.cardinal(d)}"
-        return f"{self.numbers.whole(found['whole'])} {table['and']} {words}" if found["whole"] else words
+        if f"{n}/{d}" in table:
+            return table[f"{n}/{d}"]
+        if names and 0 < n < d:
+            return f"{self.numbers.cardinal(n, 'attributive')} {names[n > 1]}"
+        return f"{self.numbers.cardinal(n)} {table['over']} {self.numbers.cardinal(d)}"
 
     def quantity(self, found: re.Match) -> str:
         """A number and its unit."""
@@ -179,8 +223,8 @@ class Verbaliser:
     # -- ordinals and what is left ------------------------------------------------------------------------------
 
     def ordinal(self, n: int, found: re.Match) -> str:
-        """An ordinal in the form that the words before it ask for."""
-        table, before = self.data["ordinals"], found.string[: found.start()]
+        """An ordinal in the form that the words before it ask for; a group `before` of what was found holds some."""
+        table, before = self.data["ordinals"], found.string[: found.start()] + found.groupdict().get("before", "")
         endings = (ending for pattern, ending in table.get("after", ()) if re.search(rf"\b(?:{pattern})\s$", before))
         return self.bare_ordinal(n) + next(endings, table.get("ending", ""))
 
@@ -190,12 +234,13 @@ class Verbaliser:
 
     def _ordinal_mark(self, mark: Mapping) -> Reader:
         def read(found: re.Match) -> str | None:
-            if len(found["n"]) > 9:
+            figures = digits_of(found["n"])
+            if len(figures) > 9:
                 return None
-            words = self.ordinal(int(found["n"]), found)
+            words = self.ordinal(int(figures), found)
             for pattern, replacement in mark.get("replace", ()):
                 words = re.sub(pattern, replacement, words)
-            return words
+            return found.groupdict().get("before", "") + words
 
         return read
 
@@ -206,13 +251,15 @@ class Verbaliser:
                 return None
             ordinal = kind["read"] == "ordinal" and n <= kind.get("up_to", n)
             words = self.bare_ordinal(n) if ordinal else self.numbers.cardinal(n)
+            for pattern, replacement in kind.get("replace", ()) if ordinal else ():
+                words = re.sub(pattern, replacement, words)
             return found[0][: found.start("roman") - found.start()] + kind.get("form", "{}").format(words)
 
         return read
 
     def compound(self, found: re.Match) -> str:
         """`25-jährig`: one word with what follows."""
-        return self.numbers.whole(found["n"], "attributive")
+        return self.say(found, "n", "attributive")
 
     def plain_number(self, found: re.Match) -> str:
         """A number that nothing else has read, in the form that the next word asks for."""

@@ -24,19 +24,29 @@ def parse(text: str) -> list[Cue]:
     lines = re.split(r"\r\n|\n|\r", text.removeprefix("\ufeff"))
     if not re.match(r"WEBVTT([ \t]|$)", lines[0]):
         raise KaikuError(f"line 1: {lines[0][:40]!r}", expected="WEBVTT on the first line of a caption file")
-    cues = (_cue(first, block) for first, block in list(_blocks(lines))[1:] if not _NOT_A_CUE.match(block[0]))
+    cues = (_cue(first, block) for first, block in list(_blocks(lines))[1:] if _is_cue(block))
     return [cue for cue in cues if cue[2]]
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Runs of lines between empty ones, each with the number of its first line, counted from 1."""
+    """Runs of lines, each with the number of its first line, counted from 1; the header is the first.
+
+    An empty line ends a run, and so does a line of times where it cannot stand: in the header, after other times, after
+    more than an identifier.
+    """
     block: list[str] = []
     for number, line in enumerate([*lines, ""], start=1):
+        first = number - len(block)
+        begins = "-->" in line and (first == 1 or len(block) > 1 or "-->" in "".join(block))
+        if block and (begins or not line):
+            yield first, block
+            block = []
         if line:
             block.append(line)
-        elif block:
-            yield number - len(block), block
-            block = []
+
+
+def _is_cue(block: list[str]) -> bool:
+    return not _NOT_A_CUE.match(block[0]) or "-->" in "".join(block[1:2])
 
 
 def _cue(first: int, block: list[str]) -> Cue:

@@ -35,6 +35,7 @@ def test_any_text(language):
     @settings(max_examples=60, derandomize=True, deadline=None, database=None)
     @example("")
     @example("31/02/2024 99:99 00/00/00 1/0 -0 +0")
+    @example("5Chapter IV5 5Felipe II5 5Kustaa III5 5:nProf. 5%-10% 1.1.2020-2.1.2020 9:00-10:00")
     @example("9" * 5000 + " " + "1." * 50 + "1 " + "1,234" * 20)
     @given(texts(language) | st.text(max_size=40))
     def check(text):

@@ -47,6 +47,20 @@ def test_nothing_but_the_header():
     assert parse("WEBVTT") == parse("WEBVTT\n\n\n") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WEBVTT\n00:01.000 --> 00:02.000\nyksi\n\n00:02.000 --> 00:03.000\nkaksi",
+        "WEBVTT\nLanguage: fi\n00:01.000 --> 00:02.000\nyksi\n\n00:02.000 --> 00:03.000\nkaksi",
+        "WEBVTT\n\n00:01.000 --> 00:02.000\nyksi\n00:02.000 --> 00:03.000\nkaksi",
+        "WEBVTT\n\n00:00.000 --> 00:01.000\n00:01.000 --> 00:02.000\nyksi\n00:02.000 --> 00:03.000\nkaksi",
+        "WEBVTT\n\nNOTE\n00:01.000 --> 00:02.000\nyksi\n\nSTYLE\n::cue { }\n00:02.000 --> 00:03.000\nkaksi",
+    ],
+)
+def test_times_begin_a_cue_without_an_empty_line(text):
+    assert parse(text) == [(1.0, 2.0, "yksi"), (2.0, 3.0, "kaksi")]
+
+
 def test_other_line_separators_are_text():
     assert parse("WEBVTT\n\n00:01.000 --> 00:02.000\na\u2028b\x0cc") == [(1.0, 2.0, "a b c")]
 
