@@ -89,7 +89,7 @@ class Finnish(Verbaliser):
         between = rf"{RANGE_START}{number('from')}-{number('to')}(?![\d:-]|\.\d)(?!\.? ?[a-zäö]+kuu)"
         steps = super().find()
         at = next(i for i, (_, reader) in enumerate(steps) if reader == self.range)
-        hours = NO_LETTER_BEFORE + r"(kello )(\d\d?)[.:](\d\d)-(\d\d?)[.:](\d\d)(?![.,:]?\d)"
+        hours = NO_LETTER_BEFORE + r"([Kk]ello )(\d\d?)[.:](\d\d)-(\d\d?)[.:](\d\d)(?![.,:]?\d)"
         large = rf"(?: (?P<large>{'|'.join(self.large)}))?"
         units = rf"(?P<unit>{self._keys('units')}|{self._keys('currency')})"
         unit_end = rf"(?::(?P<unit_ending>[a-zäö]+)|(?<=[^:]){NO_LETTER_AFTER})"
