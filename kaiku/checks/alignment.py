@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from kaiku.asr._transformers import exact_fp32, load_whole
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.metrics.recognition import comparable
+from kaiku.pretrained import exact_fp32, load_whole
 from kaiku.strict import Strict, by_content, speed_only
 from kaiku.text import ctc
 from kaiku.text.letters import foreign_shares
