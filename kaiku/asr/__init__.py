@@ -2,7 +2,8 @@
 
 An asr module exposes `Settings` (Strict), `NEEDS` ("text": the recording's given texts; "audio": the clip's samples),
 `load(settings, folder) -> Transcriber` (folder: the model's files, None where there are none) and `tiny(folder)`
-(random weights that `load` reads, and the settings to load them with).
+(random weights that `load` reads, and the settings to load them with). `NEEDS_MODEL`, where it is true, refuses a
+configuration that names no model.
 """
 
 from dataclasses import dataclass, field
