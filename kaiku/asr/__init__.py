@@ -19,7 +19,10 @@ SAMPLE_RATE = 16000
 
 @dataclass(frozen=True)
 class Spoken:
-    """A clip as a transcriber takes it: where it lies in its recording, and what the transcriber needs of it."""
+    """A clip as a transcriber takes it: where it lies in its recording, and what the transcriber needs of it.
+
+    language: BCP 47; for one that hears, what its setting `language` says, else the clip's without its region.
+    """
 
     start_s: float
     end_s: float
