@@ -103,23 +103,44 @@ def batches(missing: Sequence[Item], size: int) -> Iterator[list[Item]]:
 def side_by_side(
     hear: Callable[[list[Item]], list[Outcome]], batches: Iterable[list[Item]], workers: int
 ) -> Iterator[tuple[list[Item], list[Outcome]]]:
-    """Each batch with its outcomes as soon as it is heard, so many in work at once and one more that waits for them."""
+    """Each batch with its outcomes as soon as it is heard, so many in work at once and one more that waits for them.
+
+    A fault is raised once the batches in work beside it are heard; none that waits is begun after it.
+    """
     if workers == 1:
         yield from ((batch, hear(batch)) for batch in batches)
         return
+    faults: list[Exception] = []
+
+    def unless_broken(batch: list[Item]) -> list[Outcome]:
+        """Nothing for a batch that breaks, and for one that begins after another broke."""
+        if faults:
+            return []
+        try:
+            return hear(batch)
+        except Exception as fault:
+            faults.append(fault)
+            return []
+
     with ThreadPoolExecutor(workers) as pool:
         running: dict[Future[list[Outcome]], list[Item]] = {}
         for batch in batches:
-            running[pool.submit(hear, batch)] = batch
+            if faults:
+                break
+            running[pool.submit(unless_broken, batch)] = batch
             if len(running) > workers:
                 yield from _heard(running)
         while running:
             yield from _heard(running)
+    if faults:
+        raise faults[0]
 
 
 def _heard(running: dict[Future[list[Outcome]], list[Item]]) -> Iterator[tuple[list[Item], list[Outcome]]]:
     for done in wait(running, return_when=FIRST_COMPLETED).done:
-        yield running.pop(done), done.result()
+        batch, outcomes = running.pop(done), done.result()
+        if outcomes:
+            yield batch, outcomes
 
 
 def transcribe(transcriber: Any, needs: str, clips: ClipStore, batch: Sequence[Item]) -> list[Outcome]:
