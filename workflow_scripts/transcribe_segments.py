@@ -24,7 +24,7 @@ from kaiku.settings import Settings, plugin_settings
 from kaiku.store import artefacts, digest, items, manifests
 from kaiku.store.clips import ClipStore, audio_key
 from kaiku.store.items import Artefact, Compute, Counts, Item, Outcome
-from kaiku.text.language import as_tagged, without_region
+from kaiku.text.language import as_tagged, primary
 from kaiku.text.normalise import normalise
 from kaiku.text.overlap import Span
 from kaiku.workspace import before
@@ -71,7 +71,7 @@ def told(needs: str, own: AsrSettings, tag: str) -> str:
     One that hears is told no region, which changes the spelling alone, and where it is set to a language, no tag at
     all: then no clip is heard again for a tag that was mended.
     """
-    return tag if needs == "text" else own.options.get("language") or without_region(tag)
+    return tag if needs == "text" else own.options.get("language") or primary(tag)
 
 
 def label(clip: dict[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:

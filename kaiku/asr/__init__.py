@@ -21,7 +21,7 @@ SAMPLE_RATE = 16000
 class Spoken:
     """A clip as a transcriber takes it: where it lies in its recording, and what the transcriber needs of it.
 
-    language: BCP 47; for one that hears, what its setting `language` says, else the clip's without its region.
+    language: BCP 47; for one that hears, what its setting `language` says, else the clip's without region (pt-PT: pt).
     """
 
     start_s: float

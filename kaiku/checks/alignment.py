@@ -109,7 +109,7 @@ class Letters:
         return found
 
     def _spelt(self, letter: str) -> list[int | None]:
-        """A small letter's tokens in the form that is known: as it is, folded (ς: σ, ß: ss), capital; or None."""
+        """Tokens of a small letter in a form that is known: itself, folded (ς to σ, ß to ss), capital; else None."""
         for form in (letter, letter.casefold(), letter.upper()):
             if all(c in self.tokens for c in form):
                 return [self.tokens[c] for c in form]
