@@ -21,6 +21,7 @@ from kaiku.store import digest, rows
 from kaiku.store.artefacts import SELECTION, TOKENS, TRANSCRIPTS
 from kaiku.store.clips import ClipStore, audio_key
 from kaiku.store.containers import Npy, read_npy_shape
+from kaiku.text.language import as_tagged
 from kaiku.text.normalise import normalise
 
 TURNED_DOWN = "turned_down.tsv"
@@ -96,7 +97,7 @@ class Exporting:
         for shard in self.shards:
             for row, segment, transcript, token in self._joined(shard):
                 heard = [audio_key(segment), segment["sample_rate"], token and token["digest"]]
-                texts = [transcript["text_raw"], transcript["text"]]
+                texts = self._both_forms(row["text"] or "", transcript, row["language"] or "und")
                 said = [shard.corpus, *(row[name] for name in _NAMED), *texts, *heard]
                 running.update(digest.canonical(said).encode())
         return running.hex()
@@ -157,7 +158,7 @@ class Exporting:
         raw, normalised = (transcript[name] or "" for name in ("text_raw", "text"))
         if final == (raw if self.dataset.text == "raw" else normalised).strip():
             return raw, normalised
-        return final, normalise(final, language)
+        return final, normalise(final, as_tagged(transcript["language"] or language, language))
 
     def _with_text(self, clips: Iterator[ExportClip]) -> Iterator[ExportClip]:
         for clip in clips:

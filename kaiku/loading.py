@@ -15,7 +15,6 @@ from kaiku.checks import Measures
 from kaiku.codecs import Codec
 from kaiku.errors import KaikuError
 from kaiku.families import Family
-from kaiku.listing import visible_files
 from kaiku.machine.memory import memory_mb, weight_bytes
 from kaiku.machine.workers import needed
 from kaiku.sections import AsrSettings, CodecSettings, RunSettings
@@ -160,14 +159,14 @@ def on_cpu(own: CodecSettings) -> CodecSettings:
 
 
 def codec_identity(own: CodecSettings, folder: Path) -> Identity:
-    """A codec's digest and the form of its tokens; the model is loaded once for files of these sizes and times."""
-    files = [(path.relative_to(folder).as_posix(), path.stat()) for path in visible_files(folder)]
-    seen = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in files]
-    cached = IDENTITIES / f"{digest.of_value([FORMAT, own.kind, own.options, str(folder.resolve()), seen])}.json"
+    """A codec's digest and the form of its tokens; the model is loaded once, as for `weights_digest`, on the CPU."""
+    own = on_cpu(own)
+    seen = [FORMAT, own.kind, own.options, str(folder.resolve()), statcache.signature(folder)]
+    cached = IDENTITIES / f"{digest.of_value(seen)}.json"
     if cached.exists():
         known = json.loads(cached.read_text())
         return Identity(known["digest"], Geometry(tuple(known["codebook_sizes"]), known["hop"], known["sample_rate"]))
-    codec = load_codec(on_cpu(own), folder)
+    codec = load_codec(own, folder)
     geometry = Geometry(tuple(codec.codebook_sizes), codec.hop, codec.sample_rate)
     atomic.write_json(cached, {"digest": codec.digest, **asdict(geometry)})
     return Identity(codec.digest, geometry)
@@ -185,9 +184,9 @@ def weights_digest(folder: Path) -> str:
 
 
 def noise_digests(folder: Path) -> dict[str, Path]:
-    """The recordings of a noise folder by the digest of their bytes, which are read once for files of these times."""
+    """The recordings of a noise folder by the digest of their bytes, which are read once, as for `weights_digest`."""
     files = noise_files(folder)
-    seen = [[str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+    seen = [[str(path.resolve()), statcache.signature(path)] for path in files]
     cached = NOISES / f"{digest.of_value(seen)}.json"
     if not cached.exists():
         atomic.write_json(cached, [digest.of_file(path) for path in files])

@@ -229,6 +229,12 @@ def _check_plugins(settings: Settings) -> None:
         _check_check(settings, name, options)
     for name, asr in settings.asr.items():
         plugin_settings("asr", asr.kind, asr.options, f"asr.{name}.options")
+        if asr.model is None and getattr(plugins.find("asr", asr.kind), "NEEDS_MODEL", False):
+            raise SettingsError(
+                f"asr.{name}.model is missing",
+                expected=f"a base model, which {asr.kind} loads",
+                remedy="Describe it under `bases:`.",
+            )
     for name, codec in settings.codecs.items():
         plugin_settings("codecs", codec.kind, codec.options, f"codecs.{name}.options")
         if codec.dataset and not hasattr(plugins.find("codecs", codec.kind), "fit"):

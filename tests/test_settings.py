@@ -187,6 +187,13 @@ def test_a_name_that_leads_nowhere_is_told_with_the_nearest(path, value, said):
     assert f"{where}: {said}" in complaint(changed(path, value))
 
 
+@pytest.mark.parametrize("kind", ["whisper", "transformers_whisper"])
+def test_a_transcriber_without_its_model_is_refused(kind):
+    told = complaint(changed("asr", {"w": {"kind": kind}}))
+    assert f"asr.w.model is missing. Expected: a base model, which {kind} loads" in told
+    assert "Describe it under `bases:`." in told
+
+
 @pytest.mark.parametrize(
     ("mix", "said"),
     [

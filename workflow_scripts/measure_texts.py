@@ -94,7 +94,8 @@ def spoken_texts(
         )
         for check in checks:
             second = stages.second_asr(settings, check)
-            texts[check, name] = replace(text, second=seconds[second][name]["text"]) if second else text
+            compared = second and own["status"] != rows.STATUS_FAILED
+            texts[check, name] = replace(text, second=seconds[second][name]["text"]) if compared else text
     return texts
 
 

@@ -63,6 +63,7 @@ def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
         tables.transcripts(args.transcripts),
         own.model_copy(update={"split": ALL_TRAIN}) if args.follows else own,
         files.review_of(args.decisions, args.manifest, tables.times(segments)),
+        dict(zip(segments["clip"], segments["language"])),
     )
     return follow(frame, tables.selection(args.follows)) if args.follows else frame
 

@@ -19,11 +19,12 @@ from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
 from kaiku.audio.resample import resample
 from kaiku.loading import asr_device, weights_digest
 from kaiku.machine import workers
+from kaiku.sections import AsrSettings
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import artefacts, digest, items, manifests
 from kaiku.store.clips import ClipStore, audio_key
 from kaiku.store.items import Artefact, Compute, Counts, Item, Outcome
-from kaiku.text.language import as_tagged
+from kaiku.text.language import as_tagged, primary
 from kaiku.text.normalise import normalise
 from kaiku.text.overlap import Span
 from kaiku.workspace import before
@@ -48,10 +49,10 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
     key = stages.transcribe(settings, args.asr, weights_digest(folder) if folder else "")
     clip_items = []
     for row in clips:
-        clip = spoken(row, texts.get(row["recording"], ()))
+        clip = spoken(row, texts.get(row["recording"], ()), told(module.NEEDS, own, row["language"]))
         heard = digest.of_value(asdict(clip)["spans"]) if module.NEEDS == "text" else audio_key(row)
         times = [repr(row[name]) for name in ("start_s", "end_s", "recording_s")] if module.NEEDS == "text" else []
-        item_key = key.item(heard, row["language"], *times)
+        item_key = key.item(heard, clip.language, *times)
         clip_items.append(Item(row["clip"], item_key, (row, clip), partial(label, row)))
 
     def compute(missing: list[Item]) -> Iterator[tuple[Item, Outcome]]:
@@ -62,6 +63,15 @@ def shard(settings: Settings, args: argparse.Namespace) -> tuple[Artefact, list[
             yield from zip(batch, found, strict=True)
 
     return artefacts.transcripts(args.rows, args.carry, before.of(args.rows)), clip_items, compute
+
+
+def told(needs: str, own: AsrSettings, tag: str) -> str:
+    """What a transcriber is told of a clip's language.
+
+    One that hears is told no region, which changes the spelling alone, and where it is set to a language, no tag at
+    all: then no clip is heard again for a tag that was mended.
+    """
+    return tag if needs == "text" else own.options.get("language") or primary(tag)
 
 
 def label(clip: dict[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,23 +103,44 @@ def batches(missing: Sequence[Item], size: int) -> Iterator[list[Item]]:
 def side_by_side(
     hear: Callable[[list[Item]], list[Outcome]], batches: Iterable[list[Item]], workers: int
 ) -> Iterator[tuple[list[Item], list[Outcome]]]:
-    """Each batch with its outcomes as soon as it is heard, so many in work at once and one more that waits for them."""
+    """Each batch with its outcomes as soon as it is heard, so many in work at once and one more that waits for them.
+
+    A fault is raised once the batches in work beside it are heard; none that waits is begun after it.
+    """
     if workers == 1:
         yield from ((batch, hear(batch)) for batch in batches)
         return
+    faults: list[Exception] = []
+
+    def unless_broken(batch: list[Item]) -> list[Outcome]:
+        """Nothing for a batch that breaks, and for one that begins after another broke."""
+        if faults:
+            return []
+        try:
+            return hear(batch)
+        except Exception as fault:
+            faults.append(fault)
+            return []
+
     with ThreadPoolExecutor(workers) as pool:
         running: dict[Future[list[Outcome]], list[Item]] = {}
         for batch in batches:
-            running[pool.submit(hear, batch)] = batch
+            if faults:
+                break
+            running[pool.submit(unless_broken, batch)] = batch
             if len(running) > workers:
                 yield from _heard(running)
         while running:
             yield from _heard(running)
+    if faults:
+        raise faults[0]
 
 
 def _heard(running: dict[Future[list[Outcome]], list[Item]]) -> Iterator[tuple[list[Item], list[Outcome]]]:
     for done in wait(running, return_when=FIRST_COMPLETED).done:
-        yield running.pop(done), done.result()
+        batch, outcomes = running.pop(done), done.result()
+        if outcomes:
+            yield batch, outcomes
 
 
 def transcribe(transcriber: Any, needs: str, clips: ClipStore, batch: Sequence[Item]) -> list[Outcome]:
@@ -131,10 +162,10 @@ def audible(clips: ClipStore, row: dict[str, Any], clip: Spoken) -> Spoken:
     return replace(clip, audio=resample(audio.samples, audio.sample_rate, SAMPLE_RATE))
 
 
-def spoken(row: dict[str, Any], spans: Sequence[Span]) -> Spoken:
+def spoken(row: dict[str, Any], spans: Sequence[Span], language: str) -> Spoken:
     """A clip with the given texts that touch it."""
     near = tuple(s for s in spans if s.start_s is None or (s.start_s < row["end_s"] and s.end_s > row["start_s"]))
-    return Spoken(row["start_s"], row["end_s"], row["recording_s"], row["language"], near)
+    return Spoken(row["start_s"], row["end_s"], row["recording_s"], language, near)
 
 
 def read_texts(path: Path) -> dict[str, list[Span]]:

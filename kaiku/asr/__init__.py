@@ -2,7 +2,8 @@
 
 An asr module exposes `Settings` (Strict), `NEEDS` ("text": the recording's given texts; "audio": the clip's samples),
 `load(settings, folder) -> Transcriber` (folder: the model's files, None where there are none) and `tiny(folder)`
-(random weights that `load` reads, and the settings to load them with).
+(random weights that `load` reads, and the settings to load them with). `NEEDS_MODEL`, where it is true, refuses a
+configuration that names no model.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,10 @@ SAMPLE_RATE = 16000
 
 @dataclass(frozen=True)
 class Spoken:
-    """A clip as a transcriber takes it: where it lies in its recording, and what the transcriber needs of it."""
+    """A clip as a transcriber takes it: where it lies in its recording, and what the transcriber needs of it.
+
+    language: BCP 47; for one that hears, what its setting `language` says, else the clip's without region (pt-PT: pt).
+    """
 
     start_s: float
     end_s: float

@@ -12,12 +12,13 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
-from kaiku.asr._transformers import exact_fp32, load_whole
 from kaiku.asr._whisper import WINDOW_S, as_probability, checked, language_code
 from kaiku.errors import KaikuError
+from kaiku.pretrained import exact_fp32, load_whole
 from kaiku.strict import Strict, speed_only
 
 NEEDS = "audio"
+NEEDS_MODEL = True
 LIBRARIES: tuple[str, ...] = ("torch", "transformers", "tokenizers")
 
 
@@ -145,7 +146,7 @@ class TransformersWhisper:
 
 
 def load(settings: Settings, folder: Path) -> TransformersWhisper:
-    """The model in a folder (config.json, model.safetensors, tokenizer files, preprocessor_config.json)."""
+    """The model in a folder (config.json, generation_config.json, preprocessor_config.json, weights, tokenizer)."""
     for name in ("config.json", "preprocessor_config.json"):
         if not (folder / name).is_file():
             raise KaikuError(
@@ -160,6 +161,12 @@ def load(settings: Settings, folder: Path) -> TransformersWhisper:
     except (OSError, ValueError, TypeError) as fault:
         raise KaikuError(f"{folder}: {fault}", expected="the tokenizer that belongs to the model") from fault
     model, device = load_whole(WhisperForConditionalGeneration, folder, settings.device, "a Whisper of transformers")
+    if getattr(model.generation_config, "no_timestamps_token_id", None) is None:
+        raise KaikuError(
+            f"{folder}: generation_config.json is missing, or no Whisper's",
+            expected="one with no_timestamps_token_id",
+            remedy="Copy it from the model that was fine-tuned.",
+        )
     heard, known = processor.feature_extractor.feature_size, model.config.num_mel_bins
     if heard != known:
         raise KaikuError(

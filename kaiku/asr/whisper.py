@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 NEEDS = "audio"
+NEEDS_MODEL = True
 LIBRARIES: tuple[str, ...] = ("faster-whisper", "ctranslate2", "tokenizers")
 
 

@@ -23,7 +23,7 @@ class Settings(Strict):
 
 
 def measure(clip: SpokenText, settings: Settings) -> dict[str, float | None]:
-    """See FIELDS; None where neither text says anything, and where the other transcriber failed.
+    """See FIELDS; None where neither text says anything, and where a transcriber failed.
 
     Both texts normalised, case folded, without punctuation. Neither is taken for the truth, so the longer one divides.
     """

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from kaiku.asr._transformers import exact_fp32, load_whole
 from kaiku.errors import CorruptFile, KaikuError
-from kaiku.metrics.recognition import comparable
+from kaiku.metrics.recognition import unpunctuated
+from kaiku.pretrained import exact_fp32, load_whole
 from kaiku.strict import Strict, by_content, speed_only
 from kaiku.text import ctc
 from kaiku.text.letters import foreign_shares
@@ -56,7 +56,7 @@ class Aligner:
         words, unknown = self.letters.spell(clip.text)
         found["alignment_unknown_share"] = unknown
         seconds = len(clip.audio) / SAMPLE_RATE
-        if unknown is None or unknown > self.settings.max_unknown or not 0 < seconds <= self.settings.longest_s:
+        if not words or unknown > self.settings.max_unknown or not 0 < seconds <= self.settings.longest_s:
             return found
         log_probs, tokens = self.log_probs(clip.audio), self.letters.joined(words)
         found["alignment_fits"] = float(len(log_probs) > 0 and ctc.fits(tokens, len(log_probs)))
@@ -86,12 +86,11 @@ class Letters:
 
     def __init__(self, tokens: dict[str, int], blank: int, delimiter: str):
         self.tokens, self.blank, self.delimiter = tokens, blank, tokens.get(delimiter)
-        self.upper = "A" in tokens and "a" not in tokens
 
     def spell(self, text: str) -> tuple[list[list[int]], float | None]:
         """The tokens of each word as far as they are known, and the share of letters that are not; None without any."""
-        text = comparable(text).upper() if self.upper else comparable(text)
-        words = [[self.tokens.get(letter) for letter in word] for word in text.split()]
+        small = unpunctuated(text).lower().split()
+        words = [[token for letter in word for token in self._spelt(letter)] for word in small]
         total = sum(map(len, words))
         known = [[token for token in word if token is not None] for word in words]
         return [word for word in known if word], 1 - sum(map(len, known)) / total if total else None
@@ -108,6 +107,13 @@ class Letters:
             found.append(scores[place : place + len(word)])
             place += len(word) + (self.delimiter is not None)
         return found
+
+    def _spelt(self, letter: str) -> list[int | None]:
+        """Tokens of a small letter in a form that is known: itself, folded (ς to σ, ß to ss), capital; else None."""
+        for form in (letter, letter.casefold(), letter.upper()):
+            if all(c in self.tokens for c in form):
+                return [self.tokens[c] for c in form]
+        return [None]
 
 
 def examine(settings: Settings, folder: Path, languages: Collection[str]) -> None:

@@ -15,6 +15,7 @@ from kaiku.audio.decode import read_mono
 from kaiku.audio.vad import SAMPLE_RATE
 from kaiku.checks import Loaded, Measures
 from kaiku.errors import KaikuError
+from kaiku.pretrained import exact_fp32, load_whole
 from kaiku.strict import Strict, by_content, speed_only
 
 LIBRARIES = ("soxr", "numpy", "torch", "transformers", "soundfile", "av")
@@ -62,44 +63,24 @@ class SpeakerSimilarity:
 
         if self.normalises:
             samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
-        with torch.inference_mode():
+        with exact_fp32():
             heard = torch.from_numpy(np.ascontiguousarray(samples))[None].to(self.device)  # [1, samples]
-            vector = self.network(heard).embeddings[0].float().cpu().numpy()
+            vector = self.network(heard).embeddings[0].cpu().numpy()
         return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
 
-def load(settings: Settings, folder: Path | None) -> Loaded:
+def load(settings: Settings, folder: Path) -> Loaded:
     """The network in a folder, and the reference as it hears it."""
-    if folder is None or not (folder / "config.json").is_file():
-        raise KaikuError(
-            f"{folder}: no config.json",
-            expected="a network with an x-vector head, as transformers saves it",
-            remedy=f"Mend the path or source of bases.{settings.model}.",
-        )
     import json
 
-    import torch
-    from transformers import AutoConfig, AutoModelForAudioXVector
+    from transformers import AutoModelForAudioXVector
 
-    device = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
     preprocessor = folder / "preprocessor_config.json"
     how = json.loads(preprocessor.read_text()) if preprocessor.is_file() else {}
     if (rate := how.get("sampling_rate", SAMPLE_RATE)) != SAMPLE_RATE:
         raise KaikuError(f"{folder}: hears {rate} Hz", expected=f"{SAMPLE_RATE} Hz")
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        network, found = AutoModelForAudioXVector.from_pretrained(
-            folder, config=config, local_files_only=True, output_loading_info=True
-        )
-    except (ValueError, OSError, KeyError) as error:
-        raise KaikuError(f"{folder}: {error}", expected="a network with an x-vector head") from error
-    if missing := sorted(found["missing_keys"]):
-        raise KaikuError(
-            f"{folder}: without weights for {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}",
-            expected="a network that was trained with its x-vector head",
-            remedy="Weights of the encoder alone tell no speakers apart; take a checkpoint for speaker verification.",
-        )
-    return SpeakerSimilarity(network.eval().to(device), bool(how.get("do_normalize", True)), settings, device)
+    network, device = load_whole(AutoModelForAudioXVector, folder, settings.device, "a network with an x-vector head")
+    return SpeakerSimilarity(network, bool(how.get("do_normalize", True)), settings, device)
 
 
 def tiny(folder: Path) -> Settings:

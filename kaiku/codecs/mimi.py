@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.codecs import checked_audio, checked_codes
+from kaiku.devices import torch_device
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.store import atomic, digest
 from kaiku.strict import Strict, speed_only
@@ -146,8 +147,7 @@ def _load_model(folder: Path, device: str):
     from safetensors import SafetensorError
     from transformers import MimiModel
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch_device(device)
     try:
         model, report = MimiModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Sequence
 
 def comparable(text: str) -> str:
     """Text as errors are counted in it: case folded, no punctuation, no invisible joiners; accents and marks stay."""
-    categories = [(c, unicodedata.category(c)) for c in unicodedata.normalize("NFC", text).casefold()]
+    return unpunctuated(text).casefold()
+
+
+def unpunctuated(text: str) -> str:
+    """The words of a text, one space between them, without punctuation and invisible joiners; its case stays."""
+    categories = [(c, unicodedata.category(c)) for c in unicodedata.normalize("NFC", text)]
     kept = "".join(" " if category[0] in "PSZ" else c for c, category in categories if category != "Cf")
     return " ".join(kept.split())
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from kaiku.text.language import as_tagged
 from kaiku.text.normalise import normalise
 
 if TYPE_CHECKING:
@@ -115,15 +116,16 @@ def select(
     transcripts: "pd.DataFrame",
     settings: S,
     reviewed: Reviewed,
+    languages: Mapping[str, str],
 ) -> "pd.DataFrame":
     """A shard's selection with the decisions of those who listened, and a column `review` with each clip's verdict.
 
-    decide(transcripts, settings): the selection without them. A corrected text stands in place of the clip's own, in
-    the form that the dataset takes. A clip to keep is decided as if the dataset had no bounds: what failed, has no
-    text, was withdrawn or lies between two splits stays left out. A clip that is rejected has the reason REJECTED
-    unless another one held before.
+    decide(transcripts, settings): the selection without them; languages: of each clip, by its corpus. A corrected text
+    stands in place of the clip's own, in the form that the dataset takes. A clip to keep is decided as if the dataset
+    had no bounds: what failed, has no text, was withdrawn or lies between two splits stays left out. A clip that is
+    rejected has the reason REJECTED unless another one held before.
     """
-    texts = corrected(transcripts, reviewed)
+    texts = corrected(transcripts, reviewed, languages)
     frame = decide(texts, settings)
     if kept := reviewed.clips(KEEP):
         rows = frame["clip"].isin(kept) & ~frame["kept"] & ~frame["reason"].str.startswith("failed")
@@ -137,8 +139,8 @@ def select(
     return frame
 
 
-def corrected(transcripts: "pd.DataFrame", reviewed: Reviewed) -> "pd.DataFrame":
-    """Transcripts with the texts of those who listened in place of the clips' own, raw and normalised."""
+def corrected(transcripts: "pd.DataFrame", reviewed: Reviewed, languages: Mapping[str, str]) -> "pd.DataFrame":
+    """Transcripts with the texts of those who listened in place of the clips' own, raw and normalised as those were."""
     texts = {clip: decision.text for clip, decision in reviewed.by_clip.items() if decision.corrects}
     rows = transcripts["clip"].isin(texts)
     if not rows.any():
@@ -146,7 +148,9 @@ def corrected(transcripts: "pd.DataFrame", reviewed: Reviewed) -> "pd.DataFrame"
     found = transcripts.copy()
     raw = found.loc[rows, "clip"].map(texts)
     found.loc[rows, "text_raw"] = raw
-    found.loc[rows, "text"] = [normalise(*pair) for pair in zip(raw, found.loc[rows, "language"].fillna("und"))]
+    tags = found.loc[rows, "clip"].map(languages).fillna("und")
+    heard = found.loc[rows, "language"].fillna(tags)
+    found.loc[rows, "text"] = [normalise(text, as_tagged(*both)) for text, *both in zip(raw, heard, tags)]
     return found
 
 

@@ -28,6 +28,7 @@ FORMAT = 1
 _HEAD = f"# code.lock, format {FORMAT}"
 
 PLUMBING = (
+    "kaiku.devices",
     "kaiku.errors",
     "kaiku.strict",
     "kaiku.progress",

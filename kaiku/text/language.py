@@ -41,9 +41,14 @@ def data_of(tag: str) -> Mapping | None:
     return data
 
 
+def primary(tag: str) -> str:
+    """The language alone of a BCP 47 tag: pt-PT -> pt."""
+    return re.split("[-_]", tag)[0]
+
+
 def as_tagged(heard: str, tag: str) -> str:
     """The language that was heard, as the expected tag has it where that is a variant of it: pt, pt-PT -> pt-PT."""
-    return tag if re.split("[-_]", tag)[0].lower() == re.split("[-_]", heard)[0].lower() else heard
+    return tag if primary(tag).lower() == primary(heard).lower() else heard
 
 
 def _over(base: Mapping, changes: Mapping) -> dict:

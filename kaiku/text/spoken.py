@@ -13,8 +13,8 @@ class SpokenText:
     """What is said in a clip, normalised, and in which language (BCP 47; the recording's, else as it was heard).
 
     The other fields are filled for checks that name them in `USES`: text_raw; confidence (0..1, None: cannot be said);
-    speech_s, seconds of speech (None: not measurable); second, the same clip's text by another transcriber (None: that
-    one failed); audio, float32 [samples] at SAMPLE_RATE.
+    speech_s, seconds of speech (None: not measurable); second, the same clip's text by another transcriber (None: one
+    of the two failed); audio, float32 [samples] at SAMPLE_RATE.
     """
 
     text: str

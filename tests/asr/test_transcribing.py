@@ -139,6 +139,34 @@ def test_a_job_that_ends_keeps_all_but_what_was_in_work(tmp_path):
     assert counts.reused >= 2, "the batches before the last two"
 
 
+def test_a_fault_begins_nothing_more_and_what_was_in_work_is_kept(monkeypatch):
+    heard, all_places_taken, broken, wait = [], threading.Event(), threading.Event(), program.wait
+
+    def waiting(*running, **how):
+        all_places_taken.set()
+        return wait(*running, **how)
+
+    def hear(batch):
+        heard.append(batch[0])
+        if batch == ["a"]:
+            assert all_places_taken.wait(20)
+            raise MemoryError("2 workers")
+        assert broken.wait(20)
+        return [batch[0].upper()]
+
+    def batches():
+        yield from (["a"], ["b"], ["c"])  # "c" waits for a place
+        broken.set()
+        yield ["d"]
+
+    monkeypatch.setattr(program, "wait", waiting)
+    found = []
+    with pytest.raises(MemoryError, match="2 workers"):
+        for done in program.side_by_side(hear, batches(), 2):
+            found.append(done)
+    assert found == [(["b"], ["B"])] and sorted(heard) == ["a", "b"]
+
+
 def test_whisper_hears_the_same_by_one_worker_and_by_three(tmp_path):
     settings = whisper.tiny(tmp_path)
     lengths = zip((0.4, 3, 12, 30, 2), ("fi", "pt", "te", "en", "de"), strict=True)

@@ -84,7 +84,10 @@ def test_unknown_language(model):
         model.transcribe(spoken(1, "tlh"))
 
 
-@pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"])
+FILES = ("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors")
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_told_and_never_fetched(folder, tmp_path, name):
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / name).unlink()

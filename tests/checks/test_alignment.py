@@ -78,6 +78,34 @@ def test_a_vocabulary_of_capitals():
     assert letters.spell("aä a") == ([[2, 3], [2]], 0.0) and letters.joined([[2, 3], [2]]) == [2, 3, 1, 2]
 
 
+def vocabulary(letters):
+    return alignment.Letters({token: number for number, token in enumerate(["<pad>", "|", *letters])}, 0, "|")
+
+
+@pytest.mark.parametrize(
+    ("letters", "text", "spelt"),
+    [
+        ("αγκλοόςσ", "Λόγος, ΚΑΛΌΣ", ["λόγος", "καλός"]),
+        ("αγκλοόσ", "λόγος καλός", ["λόγοσ", "καλόσ"]),
+        ("aestrß", "Straße", ["straße"]),
+        ("aestr", "straße", ["strasse"]),
+        ("AESTRß", "straße", ["STRAßE"]),
+        ("AESTR", "straße", ["STRASSE"]),
+        ("ЕИМПРТВ", "привет мир", ["ПРИВЕТ", "МИР"]),
+        ("Aa", "AA", ["aa"]),
+    ],
+)
+def test_a_letter_is_spelt_in_the_form_that_the_vocabulary_has(letters, text, spelt):
+    own = vocabulary(letters)
+    assert own.spell(text) == ([[own.tokens[letter] for letter in word] for word in spelt], 0.0)
+
+
+def test_a_text_without_a_known_letter_is_not_measured_however_many_may_lack(folder):
+    aligner = alignment.load(alignment.Settings(device="cpu", max_unknown=1), folder)
+    found = aligner.measure(replace(CLIP, text="привет", language="ru"))
+    assert found.pop("alignment_unknown_share") == 1.0 and set(found.values()) == {None}
+
+
 def test_too_long_a_clip_is_not_measured(folder):
     aligner = alignment.load(alignment.Settings(device="cpu", longest_s=2), folder)
     found = aligner.measure(CLIP)

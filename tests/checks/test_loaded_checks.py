@@ -12,7 +12,7 @@ from synthetic_voice import recording, voice
 from kaiku import loading, stages
 from kaiku.audio.clips import ClipAudio
 from kaiku.checks import speaker_similarity, voice_distance
-from kaiku.errors import KaikuError, SettingsError
+from kaiku.errors import CorruptFile, KaikuError, SettingsError
 from kaiku.settings import load
 from kaiku.store import tables
 from workflow_scripts import measure_segments, segment_recordings
@@ -65,8 +65,50 @@ def test_an_encoder_without_a_head_is_refused(network, tmp_path):
     broken = shutil.copytree(folder, tmp_path / "broken")
     tensors = {k: v for k, v in load_file(broken / "model.safetensors").items() if not k.startswith("tdnn")}
     save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(KaikuError, match="without weights for tdnn"):
+    with pytest.raises(CorruptFile, match=r"missing or of another shape, first \['tdnn"):
         speaker_similarity.load(settings, broken)
+
+
+def test_weights_of_half_the_precision_are_heard_in_full(network, tmp_path):
+    import torch
+    from transformers import WavLMForXVector
+
+    folder, settings = network
+    half = shutil.copytree(folder, tmp_path / "half")
+    WavLMForXVector.from_pretrained(folder, dtype=torch.float16).save_pretrained(half)
+    heard = [speaker_similarity.load(settings, place).measure(clip(voice(2, 3))) for place in (folder, half)]
+    assert heard[0]["speaker_similarity"] == pytest.approx(heard[1]["speaker_similarity"], abs=0.01)
+
+
+def test_weights_that_are_torn_or_of_another_shape_are_told(network, tmp_path):
+    folder, settings = network
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    weights = (broken / "model.safetensors").read_bytes()
+    (broken / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(CorruptFile, match="broken"):
+        speaker_similarity.load(settings, broken)
+    (broken / "model.safetensors").write_bytes(weights)
+    own = json.loads((broken / "config.json").read_text())
+    (broken / "config.json").write_text(json.dumps({**own, "xvector_output_dim": 8}))
+    with pytest.raises(CorruptFile, match="broken"):
+        speaker_similarity.load(settings, broken)
+
+
+def test_a_gpu_that_is_insisted_on_is_not_replaced(network, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(KaikuError, match=r"`device: cuda`, but torch .* finds no GPU"):
+        speaker_similarity.load(network[1].model_copy(update={"device": "cuda"}), network[0])
+
+
+def test_no_product_is_rounded_to_tf32(network):
+    import torch
+
+    similar, allowed = speaker_similarity.load(network[1], network[0]), []
+    similar.network.register_forward_pre_hook(lambda *_: allowed.append(torch.backends.cudnn.allow_tf32))
+    similar.measure(clip(voice(2, 3)))
+    assert torch.backends.cudnn.allow_tf32 and allowed == [False]
 
 
 def test_a_folder_that_is_no_network_and_a_silent_reference_are_refused(network, tmp_path):

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -19,11 +21,12 @@ COMMON = ["--settings", "settings.json", "--corpus", "voice"]
 SHARD = ["--segments", "segments.parquet", "--audio", "segments.tar"]
 
 
-def configure(**checks):
+def configure(asr=None, **checks):
     config = {
         "system": "test",
         "corpora": {"voice": {"path": "raw", "layout": "wav_lab", "licence": "own", "language": "fi"}},
         "datasets": {"spoken": {"corpora": ["voice"]}},
+        "asr": asr or {},
         "bases": {name: {"path": name, "licence": "own"} for name in ("right", "wrong")},
         "checks": {"duration": {}, **checks},
     }
@@ -92,3 +95,15 @@ def test_what_breaks_as_a_model_is_loaded_names_its_check(shard, capsys):
     configure(alignment={"model": "right", "device": "cpu"})
     assert measure_texts.main(ARGUMENTS) == 1
     assert "checks.alignment: right: a model for 8000 Hz. Expected: 16000 Hz" in capsys.readouterr().err
+
+
+def test_a_transcript_that_failed_agrees_and_disagrees_with_nothing(shard):
+    shutil.copy("given.parquet", "other.parquet")
+    table = pq.read_table("given.parquet")
+    failed = [{"text": "", "text_raw": ""}, {"status": "failed", "text": None, "text_raw": None}, {}]
+    told = [{**row, **own} for row, own in zip(table.to_pylist(), failed, strict=True)]
+    pq.write_table(pa.Table.from_pylist(told, table.schema), "given.parquet")
+    configure(asr={"other": {"kind": "given"}}, agreement={"asr": "other"})
+    assert measure_texts.main([*ARGUMENTS, "--seconds", "other.parquet"]) == 0
+    found = {(row["clip"], row["measure"]): row["value"] for row in pq.read_table("m.parquet").to_pylist()}
+    assert [found[f"clip-{n}", "disagreement_cer"] for n in range(CLIPS)] == [1.0, None, 0.0]

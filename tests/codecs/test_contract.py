@@ -144,6 +144,14 @@ def test_a_folder_without_a_codec_is_refused(plugin, tmp_path):
         plugin.load(plugin.Settings(), tmp_path)
 
 
+def test_a_gpu_that_is_insisted_on_is_not_replaced(plugin, folder, monkeypatch):
+    if "device" not in plugin.Settings.model_fields:
+        pytest.skip("it has no choice of a device")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(KaikuError, match=r"`device: cuda`, but torch .* finds no GPU"):
+        plugin.load(plugin.Settings(device="cuda"), folder)
+
+
 def test_decoder_weights_leave_digest_and_codes_alone(plugin, codec, tmp_path):
     if not codec.decodes:
         pytest.skip("does not decode")

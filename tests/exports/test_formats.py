@@ -269,6 +269,25 @@ def test_a_corrected_text_is_its_own_raw_form(spoken):
     assert raw == "Huomenna on 6. päivä" and normalised.startswith("Huomenna on ") and "6" not in normalised
 
 
+def heard_as(clip, language):
+    """A clip's text in another language, as a transcriber may have heard it."""
+    path = Path("data/transcripts/given/aino/000.parquet")
+    frame = tables.transcripts(path)
+    frame.loc[frame["clip"] == clip, "language"] = language
+    tables.write_transcripts(path, frame)
+
+
+def test_a_corrected_text_is_normalised_in_the_language_that_was_heard(spoken, capsys):
+    corrected("clip-1", "16 kpl")
+    for language, word in (("pt", "dezesseis"), (None, "kuusitoista")):
+        heard_as("clip-1", language)
+        _, folder = spoken.export("ljspeech")
+        assert given("ljspeech", folder)["clip-1"][0].startswith(word)
+    heard_as("clip-2", "pt")
+    spoken.export("ljspeech")
+    assert "computed 0, reused 1" in capsys.readouterr().err, "a text that nobody changed is as it was transcribed"
+
+
 def test_a_text_that_was_emptied_is_told(spoken, capsys):
     corrected("clip-1", " ")
     status, folder = spoken.export("ljspeech")

@@ -26,8 +26,9 @@ def frames():
     return segments, transcripts, pd.DataFrame({"clip": clips, "status": "ok"})
 
 
-def selected(made, text="normalised"):
+def selected(made, text="normalised", tag="fi", heard="fi"):
     segments, transcripts, measures = frames()
+    transcripts["language"] = heard
     own = DatasetSettings(corpora=("x",), select={"duration_s": [0, 5]}, split={"val": 0}, text=text)
     clips = zip(segments["clip"], segments["recording"], segments["start_s"], segments["end_s"])
     contents = {clip: f"digest-{clip}" for clip in segments["clip"]}
@@ -36,6 +37,7 @@ def selected(made, text="normalised"):
         transcripts,
         own,
         match(clips, contents, made),
+        dict.fromkeys(segments["clip"], tag),
     )
     return frame.set_index("clip")
 
@@ -66,6 +68,22 @@ def test_a_correction_leaves_the_bounds_their_say_and_gives_a_text_where_none_wa
     assert frame.loc["c1", "reason"] == "duration_s_high"
     assert frame.loc["c4", "kept"] and frame.loc["c4", "text"] == "annettu"
     assert frame.loc["c3", "kept"] and frame.loc["c3", "text"] == "kolmas"
+
+
+@pytest.mark.parametrize(
+    ("tag", "heard", "text"),
+    [
+        ("pt-PT", "pt", "dezasseis"),
+        ("pt-BR", "pt", "dezesseis"),
+        ("und", "pt", "dezesseis"),
+        ("fi", "pt-PT", "dezasseis"),
+        ("pt-PT", None, "dezasseis"),
+        ("und", None, "16"),
+    ],
+)
+def test_a_correction_is_spelt_as_a_transcript_would_be(tag, heard, text):
+    frame = selected([of("c0", TEXT, text="16"), of("c2", KEEP, text="16")], tag=tag, heard=heard)
+    assert list(frame.loc[["c0", "c2"], "text"]) == [text, text]
 
 
 def test_keeping_overrides_no_failure_and_makes_no_text():

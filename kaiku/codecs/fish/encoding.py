@@ -14,6 +14,7 @@ from kaiku.codecs.fish.encoder import Encoder
 from kaiku.codecs.fish.quantiser import Quantiser
 from kaiku.codecs.fish.resample import resample
 from kaiku.codecs.fish.sizes import Sizes
+from kaiku.devices import torch_device
 from kaiku.store.digest import of_bytes, of_value
 
 LIBRARIES = ("torch",)
@@ -46,10 +47,8 @@ class FishEncoder:
     def __init__(self, network: EncodingNetwork, sizes: Sizes, state: State, *, device: str):
         """Fills `network`; KaikuError where the checkpoint's tensors are not the network's."""
         fill(network, state)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.network = network.to(device)
-        self.device = torch.device(device)
+        self.device = torch.device(torch_device(device))
+        self.network = network.to(self.device)
         self.digest = encoder_digest(sizes, state)
         self.sample_rate = sizes.sample_rate
         self.hop = sizes.hop

@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kaiku.devices import torch_device
 from kaiku.errors import CorruptFile, KaikuError
 
 
 def load_whole(kind: Any, folder: Path, device: str, what: str) -> tuple[Any, str]:
     """The model in a folder, in evaluation, and where it runs. kind: a class of transformers; what: its name in words.
 
-    device: `cpu`, `cuda` or `auto`. Raises KaikuError where the folder holds another kind of model, CorruptFile where a
-    tensor is missing or of another shape: transformers would fill it with random numbers and go on.
+    device: `cpu`, `cuda` or `auto`. Raises KaikuError where the folder holds another kind of model, or where `cuda` is
+    not to be had; CorruptFile where a tensor is missing or of another shape: transformers would fill it with random
+    numbers and go on.
     """
     import torch
     from safetensors import SafetensorError
@@ -23,8 +25,7 @@ def load_whole(kind: Any, folder: Path, device: str, what: str) -> tuple[Any, st
             expected=f"{what} as transformers saves it",
             remedy="Give the folder of such a model under `bases:`.",
         )
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch_device(device)
     try:
         model, report = kind.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
