@@ -23,7 +23,7 @@ def program(args: argparse.Namespace) -> Counts:
     consent.require(f"bases.{args.base}", own.licence, own.accept_licence, own.source)
     fetch.say_licence(f"base {args.base}", own.licence)
     with fetch.fetching(own.source, args.record.parent) as (folder, record):
-        lift_only_folder(folder)
+        lift_only_folder(folder, called=f"base {args.base}")
         record |= {"licence": own.licence, "digest": digest.of_tree(folder)}
         atomic.write_json(folder / args.record.name, record)
     return Counts(computed=1)

@@ -151,6 +151,16 @@ UNSAFE = {
     "through a link": {"a": link("a", "b"), "a/evil": b"x"},
     "hard link outside": {"a": link("a", "../evil", tarfile.LNKTYPE)},
     "device": {"a": link("a", "", tarfile.FIFOTYPE)},
+    "over a link": {"first": link("a", "b"), "a": b"x"},
+    "a link anew": {"first": link("a", "b"), "second": link("a", "c")},
+    "through a hard link to a link": {
+        "d/s": b"x",
+        "a": link("a", "d"),
+        "b": link("b", "a", tarfile.LNKTYPE),
+        "b/evil": b"x",
+    },
+    "link that a later one bends": {"first": link("a", "d/e/../../evil"), "second": link("d/e", "..")},
+    "circle": {"a": link("a", "b"), "b": link("b", "a")},
 }
 
 
