@@ -39,4 +39,4 @@ def read(file: Path = FILE) -> dict[str, str]:
 def _value(text: str) -> str:
     if len(text) > 1 and text[0] in "'\"" and text[0] in text[1:]:
         return text[1 : text.index(text[0], 1)]
-    return re.split(r"\s#", text, maxsplit=1)[0].strip()
+    return re.split(r"(?:^|\s)#", text, maxsplit=1)[0].strip()

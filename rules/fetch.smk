@@ -1,7 +1,7 @@
 """What is not on this machine yet: corpora and base models with a source, and what is collected from the web.
 
 Needs: a network, and what the licence asks for.
-Makes: the corpus' folder and its manifests; models/base/{base}.
+Makes: the corpus' folder and its manifests; models/base/{base}; beside the manifests, a record of what came.
 """
 
 for unfetched in WORKSPACE.unfetched:

@@ -18,11 +18,12 @@ from typing import Any
 
 from kaiku.collect import sources, web
 from kaiku.collect.item import collect as collect_item
-from kaiku.collect.item import name_of
+from kaiku.collect.item import is_bare, name_of
 from kaiku.collect.rights import Refused, ground
 from kaiku.collect.settings import CollectSettings
 from kaiku.collect.sources import Wanted
 from kaiku.collect.table import Row
+from kaiku.collect.web import Address
 from kaiku.errors import KaikuError
 from kaiku.fetch.room import NoRoom, check_room
 from kaiku.progress import log, tell, track
@@ -64,7 +65,7 @@ def collect(where: str, own: CollectSettings, root: Path, language: str, licence
 
 
 class _Collection:
-    """A corpus' folder as it fills: what it holds already, by address, and by site and id."""
+    """A corpus' folder as it fills: what it holds already, by address, and by site or source and id."""
 
     def __init__(self, own: CollectSettings, root: Path, language: str, licence: str):
         self.own, self.root, self.language, self.licence = own, root, language, licence
@@ -93,30 +94,34 @@ class _Collection:
 
     def _guarded(self, wanted: Wanted, found: dict[str, Any], number: int, looker: Any) -> Row:
         """The row of one item, whatever becomes of it; a full disk alone ends the call."""
-        url = web.address(found) or wanted.url
+        at = web.address(found)
+        at = at if at.url else Address(wanted.url)
         try:
-            return self._item(wanted, found, url, number, looker)
+            return self._item(wanted, found, at, number, looker)
         except NoRoom:
             raise
         except OSError as error:
             if error.errno in DISK:
                 raise NoRoom(f"{self.root}: cannot be written ({error.strerror})", remedy=MEND_DISK) from error
-            return Row(wanted.url, url, "", "failed", _reason(error))
+            state, reason = "failed", _reason(error)
         except Exception as error:
-            return Row(wanted.url, url, "", "refused" if isinstance(error, Refused) else "failed", _reason(error))
+            state, reason = "refused" if isinstance(error, Refused) else "failed", _reason(error)
+        return Row(wanted.url, at.told, "", state, reason.replace(at.url, at.told))
 
-    def _item(self, wanted: Wanted, found: dict[str, Any], url: str, number: int, looker: Any) -> Row:
-        if url in self.by_url:
-            return _known(wanted, self.by_url[url])
+    def _item(self, wanted: Wanted, found: dict[str, Any], at: Address, number: int, looker: Any) -> Row:
+        known = self.by_url.get(at.url) or self.by_item.get((wanted.url, at.feed_id))
+        if known:
+            return _known(wanted, known)
         if wanted.id and number:
             raise Refused("its source holds several items, and `id` can name but one")
         time.sleep(random.uniform(*self.own.pause_s))
-        info = {**web.look_up(looker, found), "original_url": url}
+        info = web.look_up(looker, found)
+        info["original_url"] = at.told if is_bare(info) else at.url
         known = self.by_item.get(_site_and_id(info))
         if known:
             return _known(wanted, known)
         taken_by = ground(info, wanted, self.own, self.licence)
-        name = wanted.id or name_of(info, url)
+        name = wanted.id or name_of(info, info["original_url"])
         if (self.root / name).exists():
             raise Refused(f"{self.root / name} is there already and holds something else; give it an `id` of its own")
         check_room(self.root, int(info.get("filesize") or info.get("filesize_approx") or 0))
@@ -128,8 +133,9 @@ class _Collection:
         record = {**json.loads(path.read_text(encoding="utf-8")), "folder": path.parent.name}
         if (path.parent / record["file"]).is_file():
             self.by_url[record["url"]] = record
-            if record.get("extractor_key") != "Generic":  # whose ids are names of files, the same at many places
-                self.by_item[_site_and_id(record)] = record
+            # The ids of bare files are those of a feed, or names of files, the same at many places.
+            key = (record["source"], str(record.get("id"))) if is_bare(record) else _site_and_id(record)
+            self.by_item[key] = record
         return record
 
 

@@ -47,12 +47,17 @@ class Item:
     sha256: str
 
 
+def is_bare(info: Mapping[str, Any]) -> bool:
+    """Whether an item is a file that no site speaks for: its id is no site's, and its page is its own address."""
+    return info.get("extractor_key") == "Generic"
+
+
 def name_of(info: Mapping[str, Any], url: str) -> str:
     """Name of an item's folder: site and the site's own id, as far as a path takes it, else with a digest."""
     site = str(info.get("extractor_key") or "web").lower()
     raw = f"{site}-{info.get('id') or ''}"
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", raw)[:LONGEST_NAME].rstrip("-")
-    if name != raw or site == "generic":  # generic: the id is the file's name, which other sites use as well
+    if name != raw or is_bare(info):  # its id is the file's name, which other sites use as well
         name += f"-{hashlib.sha256(f'{raw} {url}'.encode()).hexdigest()[:8]}"
     return name
 
@@ -81,7 +86,7 @@ def collect(
         kept = _keep_captions(work, beside, name, language)
         with open(audio, "rb") as f:
             sha256 = hashlib.file_digest(f, "sha256").hexdigest()
-        record = {key: info[key] for key in SAID if info.get(key) is not None} | {
+        record = _said(info) | {
             "source": wanted.url,
             "url": info["original_url"],
             "file": audio.name,
@@ -101,6 +106,13 @@ def collect(
         _empty(work)
         atomic.write_json(beside / f"{name}.info.json", json.loads(json.dumps(record, default=str)))
     return Item(name, duration_s, sha256)
+
+
+def _said(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of what a site says of an item; of a bare file's page nothing, for that is an address of media."""
+    said = {key: info[key] for key in SAID if info.get(key) is not None}
+    page = web.address({"url": said.pop("webpage_url", "")}).url
+    return said if is_bare(info) else {**said, "webpage_url": page}
 
 
 def _checked_duration(audio: Path, stated_s: float | None) -> float:

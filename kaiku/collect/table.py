@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kaiku.errors import KaikuError
-from kaiku.store import atomic
+from kaiku.store import manifests
 
 TABLE = "collected.tsv"
 HEAD = ("source", "url", "id", "state", "reason", "licence", "duration_s", "sha256")
+_MEND = "`make collect` writes it anew, from what lies in the corpus' folder."
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,10 @@ class Row:
 
 
 def waiting(listed: Path, table: Path) -> int:
-    """Sources of a list of which nothing was collected; 0 where the list cannot be read (collecting says why)."""
+    """Sources of a list of which nothing was collected; 0 where the list cannot be read (collecting says why).
+
+    Raises CorruptFile where the table cannot be read.
+    """
     from kaiku.collect import sources
 
     try:
@@ -38,15 +42,14 @@ def waiting(listed: Path, table: Path) -> int:
 
 def write_table(path: Path, rows: list[Row]) -> None:
     """Write what became of each item; the same rows for the same outcome, whether it is here since now or earlier."""
-    lines = ["\t".join(HEAD)]
+    lines = []
     for row in rows:
         state = "collected" if row.state == "here" else row.state
         cells = (row.source, row.url, row.id, state, row.reason, row.licence, row.duration_s, row.sha256)
-        lines.append("\t".join(" ".join(cell.split()) for cell in cells))
-    atomic.write_text_if_changed(path, "\n".join(lines) + "\n")
+        lines.append([" ".join(cell.split()) for cell in cells])
+    manifests.write_table(path, HEAD, lines)
 
 
 def read_table(path: Path) -> list[Row]:
-    """The rows of a table; none where there is none."""
-    lines = path.read_text(encoding="utf-8").split("\n")[1:] if path.exists() else []
-    return [Row(*line.split("\t")) for line in lines if line]
+    """The rows of a table; none where there is none. Raises CorruptFile, with the line that is none."""
+    return manifests.read_table(path, HEAD, Row, remedy=_MEND) if path.exists() else []

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,19 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 class Unreachable(KaikuError):
     """A source or item that its site did not give."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where an item is, and the id that a feed gives it; empty where it is of no feed, or the feed gives none."""
+
+    url: str
+    feed_id: str = ""
+
+    @property
+    def told(self) -> str:
+        """What may be written down of it: where an id tells an item apart, without what feeds put tokens into."""
+        return self.url.partition("?")[0] if self.feed_id else self.url
 
 
 class _Log:
@@ -141,12 +155,13 @@ def download(downloader: Any, info: dict[str, Any], folder: Path) -> Path:
     return audio[0]
 
 
-def address(item: dict[str, Any]) -> str:
-    """Address of an item that was not looked up yet; empty where it has none of its own."""
+def address(item: dict[str, Any]) -> Address:
+    """Where an item is that was not looked up yet; with an empty address where it has none of its own."""
     from yt_dlp.utils import unsmuggle_url
 
     found = item.get("webpage_url") or item.get("original_url") or item.get("url") or ""
-    return unsmuggle_url(found)[0]
+    url, smuggled = unsmuggle_url(found, {})
+    return Address(url, smuggled.get("force_videoid", ""))
 
 
 def plain(message: Any) -> str:

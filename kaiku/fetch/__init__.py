@@ -18,7 +18,7 @@ from kaiku.fetch.source import Source
 from kaiku.progress import log, tell
 from kaiku.report.licence import licence_warnings
 from kaiku.store import atomic, digest
-from kaiku.store.owner import Owner, owning
+from kaiku.store.owner import owning
 
 __all__ = ["RECORD", "WORK", "Record", "Source", "fetching", "read_record", "say_licence"]
 
@@ -33,22 +33,29 @@ Record = dict[str, Any]
 def fetching(source: Source, target: Path, known: Mapping[str, Any] | None = None) -> Iterator[tuple[Path, Record]]:
     """Fetch into a folder beside `target`, which takes its place when the block ends well; yields it and the record.
 
-    known: the record of an earlier fetch, by default the one in work/fetch; where it is of the same source, its digest
-    or commit is asked for. What arrived of a download that broke off stays in work/fetch, and the next call goes on.
-    The record is {url, sha256, bytes} (of several archives, with `also`, a list of the like) or {hub, revision, commit,
-    bytes}, the same for the same content.
-    Raises KaikuError where the source cannot be reached, refuses, or gives something else than was expected.
+    known: the record of an earlier fetch, by default the one in work/fetch; where it is of the same address, or of the
+    same repository and revision, its digest or commit is asked for, whichever files are wanted now. What arrived of a
+    download that broke off stays in work/fetch, and the next call for this target goes on. The record is {url, sha256,
+    bytes} (of several archives, with `also`, a list of the like) or {hub, revision, commit, bytes}, the same for the
+    same content.
+    Raises KaikuError where the source cannot be reached, refuses, or gives something else than was expected, or where
+    `target` is a link to nothing.
     """
-    address = [a.url for a in source.archives] or [source.hub, source.revision, *source.files]
-    with owning(WORK / digest.of_value(address)) as owner:
+    origin = [a.url for a in source.archives] or [source.hub, source.revision]
+    pin = WORK / "pins" / f"{digest.of_value(origin)}.json"
+    place = _behind_links(target)
+    with owning(WORK / digest.of_value(str(target))) as owner:
+        work = owner.folder / digest.of_value([*origin, *source.files])
         fill = _archives if source.url else _repository
-        atomic.sweep(target)  # what a killed fetch had unpacked
-        with atomic.folder(target) as beside:
-            record = fill(source, beside, dict(known or read_record(owner.folder / RECORD) or {}), owner)
-            atomic.write_json(owner.folder / RECORD, record)
+        atomic.sweep(place)  # what a killed fetch had unpacked
+        with atomic.folder(place) as beside:
+            record = fill(source, beside, dict(known or read_record(pin) or {}), work)
+            atomic.write_json(pin, record)
             yield beside, record
             owner.check()
-        _clear(owner.folder)
+        for arrived in owner.folder.iterdir():
+            if arrived.is_dir():  # not the lock, which another process may wait for
+                shutil.rmtree(arrived)
 
 
 def read_record(path: Path) -> Record | None:
@@ -69,11 +76,22 @@ def say_licence(what: str, licence: str) -> None:
         tell(warning)
 
 
-def _archives(source: Source, folder: Path, known: Record, owner: Owner) -> Record:
+def _behind_links(target: Path) -> Path:
+    """Where a folder really is: one that is a link to another disk is filled there."""
+    if target.is_symlink() and not target.exists():
+        raise KaikuError(
+            f"{target} is a link to {target.readlink()}, which is not there",
+            expected="a link to a folder",
+            remedy="Mount its disk, or make that folder, or remove the link.",
+        )
+    return target.resolve()
+
+
+def _archives(source: Source, folder: Path, known: Record, work: Path) -> Record:
     trusted = {record.get("url"): record.get("sha256") for record in (known, *known.get("also", []))}
     arrived = []
     for number, wanted in enumerate(source.archives):
-        place = owner.folder / f"also-{number}" if number else owner.folder
+        place = work / f"also-{number}" if number else work
         atomic.make_folder(place)
         sha256 = wanted.sha256 or trusted.get(wanted.url)
         archive = download.download(wanted.url, place, mirrors=wanted.mirrors, sha256=sha256, md5=wanted.md5)
@@ -97,10 +115,10 @@ def _archives(source: Source, folder: Path, known: Record, owner: Owner) -> Reco
     return {**records[0], **({"also": records[1:]} if records[1:] else {})}
 
 
-def _repository(source: Source, folder: Path, known: Record, owner: Owner) -> Record:
+def _repository(source: Source, folder: Path, known: Record, work: Path) -> Record:
     same = (known.get("hub"), known.get("revision")) == (source.hub, source.revision)
     commit = known.get("commit") if same else None
-    snapshot = hub.download(source, owner.folder / "files", commit=commit)
+    snapshot = hub.download(source, work / "files", commit=commit)
     size = sum(path.stat().st_size for path in snapshot.files.values())
     for name, path in snapshot.files.items():
         if source.unpack and unpack.is_archive_name(name):
@@ -110,12 +128,3 @@ def _repository(source: Source, folder: Path, known: Record, owner: Owner) -> Re
         else:
             atomic.link(path, folder / name)
     return {"hub": source.hub, "revision": source.revision, "commit": snapshot.commit, "bytes": size}
-
-
-def _clear(folder: Path) -> None:
-    """Empty a folder of work but for the record, and the lock that another process may wait for."""
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name not in ("lock", "owner", RECORD):
-            path.unlink()

@@ -116,8 +116,7 @@ class Named:
 
     def figure(self, name: str) -> Any:
         """A figure of the part, where it says one, else of the whole where there are no parts."""
-        own = getattr(self.entry.parts[self.part], name) if self.part else getattr(self.entry, name, None)
-        return own if own is not None else None
+        return getattr(self.entry.parts[self.part], name) if self.part else getattr(self.entry, name, None)
 
     def settings(self) -> dict[str, Any]:
         """What a configuration takes from it: plain values of a corpus' or a base model's settings."""

@@ -38,8 +38,9 @@ is kept. An archive that would write outside its folder, or unpacks to two hundr
 folder appears whole. On a cluster it runs where Snakemake does, since nodes often have no network.
 
 **Checked.** *seen*: read at its publisher, or in code that fetches it. *unverified*: general knowledge; read its page
-before you rely on it. No entry was downloaded for this page. A digest that is not given is recorded at the first
-fetch and asked for ever after.
+before you rely on it. No entry was downloaded for this page. A digest that is not given, and the commit of a branch,
+is recorded at the first fetch in `data/manifests/{corpus}/fetched.json` or `data/manifests/{base}.fetched.json`, which
+belong in git, and asked for ever after, whatever else of `source:` changes.
 
 **Hours.** `source: {hours: 10}` keeps about ten hours, the same ones on every machine, and among those of `hours:
 20`. The archive is downloaded whole all the same: all of these are published as archives, not clip by clip. To change

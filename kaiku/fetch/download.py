@@ -10,11 +10,13 @@ import http.client
 import json
 import os
 import re
+import string
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -126,11 +128,11 @@ def _attempt(url: str, folder: Path, part: Path, *, sure: bool) -> _Fault | None
 
     sure: a digest will tell whether the whole is right, so that parts of several servers may be joined.
     """
-    have, stated = _size(part), _stated(folder)
-    same_file = stated.validator if stated.url == url else None
+    have, known = _size(part), _stated(folder)
+    same_file = known.validator if known.url == url else None
     if not same_file and not sure:
         have = 0  # nothing would tell whether the rest belongs to what is here
-    request = urllib.request.Request(url, headers={"User-Agent": f"kaiku/{kaiku.__version__}"})
+    request = urllib.request.Request(_quoted(url), headers={"User-Agent": f"kaiku/{kaiku.__version__}"})
     request.add_header("Accept-Encoding", "identity")
     if have:
         request.add_header("Range", f"bytes={have}-")
@@ -138,18 +140,18 @@ def _attempt(url: str, folder: Path, part: Path, *, sure: bool) -> _Fault | None
             request.add_header("If-Range", same_file)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            start, stated = _reading(url, answer, stated)
+            start, stated = _reading(url, answer, known)
             if start not in (0, have):
                 part.unlink(missing_ok=True)
-                return _Fault(f"the server sent bytes from {start} on when asked for those from {have} on")
-            if start == 0:
+                return _Fault(f"the server sent something else when asked for the bytes from {have} on")
+            if stated != known:
                 atomic.write_json(folder / "stated.json", asdict(stated))
             check_room(folder, (stated.length or 0) - start, expected=ROOM)
             _receive(answer, part, start, stated.length)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # no such range: the file is shorter than what is here
-            part.unlink()
-            return _Fault("the file became shorter at its source")
+            part.unlink(missing_ok=True)
+            return _Fault(f"the server has nothing from byte {have} on")
         if error.code not in TRY_AGAIN:
             raise _refused(url, error.code) from None
         return _Fault(f"the server answered {error.code} {error.reason}", _wanted_wait(error.headers))
@@ -159,26 +161,42 @@ def _attempt(url: str, folder: Path, part: Path, *, sure: bool) -> _Fault | None
         return _Fault(f"the connection broke ({error or type(error).__name__})")
     if stated.length is not None and _size(part) < stated.length:
         return _Fault(f"the server sent {_size(part)} of the {stated.length} bytes it stated")
-    return None
+    return None if _size(part) else _Fault("the server sent nothing")
 
 
-def _reading(url: str, answer: Any, stated: _Stated) -> tuple[int, _Stated]:
-    """At which byte an answer starts, and what is stated of the whole file."""
+def _quoted(url: str) -> str:
+    """An address in ASCII, as it is sent; what is quoted already stays so."""
+    if url.isascii():
+        return url
+    parts = urllib.parse.urlsplit(url)
+    path, query = (urllib.parse.quote(text, safe=string.punctuation) for text in (parts.path, parts.query))
+    return parts._replace(netloc=parts.netloc.encode("idna").decode(), path=path, query=query).geturl()
+
+
+def _reading(url: str, answer: Any, known: _Stated) -> tuple[int, _Stated]:
+    """At which byte an answer starts (-1: in another file than the one that was begun), and what is stated of it."""
     if answer.status == 206:
         span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
-        if span and span[2].isdigit() and stated.length not in (None, int(span[2])):
-            return -1, stated  # another file than the one that was begun
-        return (int(span[1]) if span else -1), stated
-    length = answer.headers.get("Content-Length")
+        if not span or (known.url == url and _is_another(answer.headers, known.validator)):
+            return -1, known
+        length = known.length if span[2] == "*" else int(span[2])
+        return (int(span[1]) if known.length in (None, length) else -1), replace(known, length=length)
+    length = answer.headers.get("Content-Length", "")
     etag = answer.headers.get("ETag", "")
     validator = etag if etag.startswith('"') else answer.headers.get("Last-Modified")
-    return 0, _Stated(url, validator, int(length) if length and length.isdigit() else None)
+    return 0, _Stated(url, validator, int(length) if length.isdecimal() else None)
+
+
+def _is_another(headers: Any, validator: str | None) -> bool:
+    """Whether an answer's validator is another one: not every server heeds `If-Range`."""
+    kind = "ETag" if validator and validator.startswith('"') else "Last-Modified"
+    return validator is not None and headers.get(kind, validator) != validator
 
 
 def _wanted_wait(headers: Any) -> float:
     """Seconds that the server asks to be left alone: a number or a date (RFC 9110, 10.2.3); 0 where it says nothing."""
     asked = (headers.get("Retry-After") or "").strip()
-    if asked.isdigit():
+    if asked.isdecimal():
         wait_s = float(asked)
     else:
         try:
@@ -223,7 +241,7 @@ def _write(f: BinaryIO, data: memoryview) -> None:
 def _complete(folder: Path, part: Path) -> bool:
     """An earlier call received all and was ended before it could unpack it."""
     length = _stated(folder).length
-    return length is not None and _size(part) == length
+    return bool(length) and _size(part) == length
 
 
 def _stated(folder: Path) -> _Stated:

@@ -52,7 +52,7 @@ def download(source: Source, folder: Path, *, commit: str | None = None) -> Snap
         )
         stated = {file.rfilename: file for file in info.siblings or [] if _is_wanted(file.rfilename, source.files)}
         for name in stated:
-            checked_path(name, (), repository)
+            checked_path(name, repository)
         if not stated:
             raise KaikuError(
                 f"{repository} at commit {info.sha} has no file like {', '.join(source.files) or '*'}",

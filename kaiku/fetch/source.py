@@ -2,6 +2,7 @@
 
 import json
 import re
+import urllib.parse
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -12,6 +13,12 @@ from kaiku.strict import Strict
 def _on_the_web(url: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"{url!r} is no web address: give https://..., or a folder as `path:` instead of a source")
+    if re.search(r"\s", url):
+        raise ValueError(f"{url!r} is no web address: it holds white space; write a blank in it as %20")
+    try:
+        _ = urllib.parse.urlsplit(url).port  # looks at all of the server's name
+    except ValueError as error:
+        raise ValueError(f"{url!r} is no web address: {error}") from error
     return url
 
 

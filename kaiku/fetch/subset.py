@@ -12,7 +12,7 @@ from typing import Any
 from kaiku.errors import DecodeError
 from kaiku.layouts import Recording
 from kaiku.progress import tell
-from kaiku.store import atomic
+from kaiku.store import atomic, scan
 
 LEFT_OUT = ".left_out"
 """Name of the list in a corpus' folder; hidden, so that no scan takes it for a file of the corpus."""
@@ -21,19 +21,25 @@ LEFT_OUT = ".left_out"
 def keep(folder: Path, hours: float, discover: Callable[..., Any], options: Any) -> tuple[float, int]:
     """Remove all recordings but about so many hours of them; returns the hours kept and the recordings left out.
 
-    discover, options: the layout's, with its settings. A recording that cannot be decoded counts as no time.
+    discover, options: the layout's, with its settings. A recording that cannot be decoded counts as no time; all names
+    of one file stay or go together, and its time counts once.
     """
-    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    found = discover(files, lambda path, parse: parse((folder / path).read_bytes()), options)
+    files, _ = scan.split(scan.walk(folder))
+    found = discover(files.keys(), lambda path, parse: parse((folder / path).read_bytes()), options)
     recordings = sorted((r for r in found if isinstance(r, Recording)), key=lambda r: _order(r.id))
-    seconds, taken = 0.0, 0
-    while taken < len(recordings) and seconds < hours * 3600:
-        seconds += _duration_s(folder / recordings[taken].path)
-        taken += 1
-    dropped = [recording.path for recording in recordings[taken:]]
+    inodes = {recording.path: files[recording.path][-1] for recording in recordings}
+    seconds, kept = 0.0, set()
+    for path, inode in inodes.items():
+        if seconds >= hours * 3600:
+            break
+        if inode not in kept:
+            seconds += _duration_s(folder / path)
+            kept.add(inode)
+    dropped = sorted(path for path, inode in inodes.items() if inode not in kept)
     for path in dropped:
-        (folder / path).unlink()
-    atomic.write_text(folder / LEFT_OUT, "".join(f"{path}\n" for path in sorted(dropped)))
+        (folder / path).unlink(missing_ok=True)  # gone already where it lies in a folder of two names
+    atomic.write_text(folder / LEFT_OUT, "".join(f"{path}\n" for path in dropped))
+    taken = len(recordings) - len(dropped)
     tell(f"kept {taken} recordings, {seconds / 3600:.2f} h of the {hours} h asked for; left out {len(dropped)}")
     return seconds / 3600, len(dropped)
 

@@ -71,18 +71,18 @@ def _head(wishes: Wishes, base: Base | None, schema: Path) -> str:
     warnings = [f"# {_shown(warning)}" for warning in licence_warnings(licences)]
     lines += ["#", *warnings] if warnings else []
     lines += ["#", "# Every setting, with its unit and reason: docs/configuration.md beside the Snakefile of Kaiku."]
-    return "\n".join([*lines, f"system: {wishes.name}", ""])
+    return "\n".join([*lines, f"system: {_named(wishes.name)}", ""])
 
 
 def _corpus(wishes: Wishes, found: Survey, base: Base | None) -> str:
     other = [guess for guess in found.guesses if guess.layout != found.layout]
     why = next((guess.why for guess in found.guesses if guess.layout == found.layout), "as you asked")
-    lines = ["corpora:", f"  {wishes.name}:", f"    path: {_quoted(str(wishes.data))} # read, never written to"]
+    lines = ["corpora:", f"  {_named(wishes.name)}:", f"    path: {_quoted(str(wishes.data))} # read, never written to"]
     lines += [
         f"    layout: {found.layout} # {why}" + (f"; or {other[0].layout}, which {other[0].why}" if other else "")
     ]
     if wishes.language:
-        lines += [f"    language: {wishes.language}{_language_note(wishes.language)}"]
+        lines += [f"    language: {_named(wishes.language)}{_language_note(wishes.language)}"]
     if wishes.speaker:
         lines += [f"    speaker: {_quoted(wishes.speaker)} # of all recordings"]
     lines += [f"    licence: {_quoted(wishes.licence)} # travels with every model that heard them"]
@@ -126,7 +126,7 @@ def _dataset(wishes: Wishes, found: Survey) -> str:
     return f"""\
 datasets:
   {wishes.name}-v1:
-    corpora: [{wishes.name}]
+    corpora: [{_named(wishes.name)}]
     text: normalised # numbers and dates in words; `raw` for the text as it is
     split: {{by: recording, val: 0.05, test: 0.05}}{_split_note(several)}
     {decides}: # {meaning}
@@ -142,7 +142,7 @@ def _split_note(several: bool) -> str:
 
 def _models(wishes: Wishes, found: Survey, base: Base) -> str:
     # A base and a run share their names' space, and a folder may be called as the run would be.
-    name = f"{base.name}-base" if base.name == f"{wishes.name}-lora" else base.name
+    name = _named(f"{base.name}-base" if base.name == f"{wishes.name}-lora" else base.name)
     several = len(found.speakers) > 1 and not wishes.speaker
     steps = min(MOST_STEPS, max(FEWEST_STEPS, round(PASSES * len(found.recordings) / BATCH, -2)))
     options = "{input_noise: 0, name_speaker: true} # several voices: each is called by its name" if several else ""
@@ -187,6 +187,11 @@ _NO_BASE = """\
 # Nothing is trained yet. With a checkpoint of openaudio-s1-mini at hand (CC-BY-NC-SA-4.0, not for commercial use),
 # `make new` with BASE= and another WHERE= shows what to add: bases, codecs, runs.
 """
+
+
+def _named(value: str) -> str:
+    """A name or tag, quoted where YAML reads something else in it: a number (2024), a date, or false (no)."""
+    return value if yaml.safe_load(value) == value else _quoted(value)
 
 
 def _quoted(value: str) -> str:

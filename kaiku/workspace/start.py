@@ -12,7 +12,8 @@ import kaiku
 from kaiku import fetch, plugins, stages
 from kaiku import settings as configuration
 from kaiku.collect import table
-from kaiku.errors import NO_ROOM, NO_WRITING, KaikuError, of_system
+from kaiku.collect.settings import CollectSettings
+from kaiku.errors import NO_ROOM, NO_WRITING, CorruptFile, KaikuError, of_system
 from kaiku.fetch import consent, subset
 from kaiku.layouts import Recording
 from kaiku.loading import CODEC_FILES, check_files, codec_folder, is_fitted
@@ -257,10 +258,7 @@ def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[st
         f"kaiku {kaiku.__version__}: system {settings.system}; corpora {', '.join(corpora) or 'none'}", file=sys.stderr
     )
     for name in scanned:
-        own = settings.corpora[name].collect
-        count = table.waiting(Path(own.sources), MANIFESTS / name / table.TABLE) if own else 0
-        if count:
-            print(f"  {name}: {count} of {own.sources} not here yet: `make collect CORPUS={name}`", file=sys.stderr)
+        _say_waiting(name, settings.corpora[name].collect)
     for error in _refusals(settings, unfetched):
         print(f"  Will not be fetched: {error}", file=sys.stderr)
     for name, found in scanned.items():
@@ -269,6 +267,17 @@ def _say(settings: Settings, scanned: Mapping[str, Scanned], unfetched: tuple[st
                 f"  {name}: {found.problems} files or rows have problems: {MANIFESTS / name}/problems.tsv",
                 file=sys.stderr,
             )
+
+
+def _say_waiting(corpus: str, own: CollectSettings | None) -> None:
+    """What of a list is not collected yet; a table that cannot be read, as after a merge, stops no run."""
+    try:
+        count = table.waiting(Path(own.sources), MANIFESTS / corpus / table.TABLE) if own else 0
+    except CorruptFile as error:
+        print(f"  {error}", file=sys.stderr)
+        return
+    if count:
+        print(f"  {corpus}: {count} of {own.sources} not here yet: `make collect CORPUS={corpus}`", file=sys.stderr)
 
 
 def _say_settled(corpus: str, settled: review.Settled) -> None:

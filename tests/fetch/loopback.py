@@ -18,6 +18,7 @@ class Server(ThreadingHTTPServer):
 
     drop_after, stall_after: bytes after which a connection breaks, or says no more, once for each entry. failures:
     answers by path, (status, headers), each given once before the file is. stall_for: as stall_after, of one path.
+    heeds: whether `If-Range` is looked at.
     """
 
     def __init__(self):
@@ -32,7 +33,7 @@ class Server(ThreadingHTTPServer):
         self.released = threading.Event()
         self.etags = self.lengths = True
         self.extra_length = 0
-        self.ranges = True
+        self.ranges = self.heeds = True
         self.requests: list[tuple[str, str | None]] = []
         self.tokens: set[tuple[str, str | None]] = set()  # path, Authorization
         super().__init__(("127.0.0.1", 0), Handler)
@@ -74,7 +75,8 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"ETag": etag, "X-Repo-Commit": "a" * 40} if self.server.etags else {}
         if self.path in self.server.types:
             headers["Content-Type"] = self.server.types[self.path]
-        if asked and self.server.ranges and self.headers.get("If-Range") in (None, etag):
+        same = not self.server.heeds or self.headers.get("If-Range") in (None, etag)
+        if asked and self.server.ranges and same:
             start = int(asked.removeprefix("bytes=").split("-")[0])
             if start >= len(data):
                 return self._send(416, b"", headers, body)

@@ -3,7 +3,7 @@
 import pytest
 from collecting import CC, ROOT, folders, gather, record, states
 
-from kaiku.collect import web
+from kaiku.collect import table, web
 from kaiku.fetch.room import NoRoom
 
 
@@ -99,3 +99,37 @@ def test_secrets_stay_out_of_the_record(server, audio, site, monkeypatch, tmp_pa
     assert jar.read_bytes() == before
     assert [path for path in ROOT.rglob("*") if path.is_file() and b"VERYSECRET" in path.read_bytes()] == []
     assert {path.name for path in ROOT.rglob("*")} == {"loopback-x", "loopback-x.ogg", "loopback-x.info.json"}
+
+
+def feed(server, token, *ids):
+    """A podcast feed on the server: one recording under several ids, and a page; their addresses hold a token."""
+    places = [*((guid, f"/a.ogg?token={token}") for guid in ids), ("page", f"/page?token={token}")]
+    items = [f'<item><guid>{guid}</guid><enclosure url="{server.url}{path}"/></item>' for guid, path in places]
+    served = {
+        "/feed": (f"<rss version='2.0'><channel>{''.join(items)}</channel></rss>".encode(), "application/rss+xml"),
+        f"/a.ogg?token={token}": (server.files["/a.ogg"], "audio/ogg"),
+        f"/page?token={token}": (b"<html><title>no audio</title></html>", "text/html"),
+    }
+    for path, (data, kind) in served.items():
+        server.files[path], server.types[path] = data, kind
+
+
+def test_an_episode_is_known_by_the_id_that_its_feed_gives_it_and_no_token_is_kept(server, audio):
+    feed(server, "SECRET1", "one")
+    assert states(gather(server, ["/feed"], retries=0)) == ["collected", "failed"]
+    feed(server, "SECRET2", "one", "two")
+    rows = gather(server, ["/feed"], retries=0)
+    assert states(rows) == ["here", "collected", "failed"]
+    assert [row.url for row in rows] == [f"{server.url}{path}" for path in ("/a.ogg", "/a.ogg", "/page")]
+    assert rows[2].reason == f"Unsupported URL: {server.url}/page"
+    assert len(folders()) == 2 and [record(row.id)["id"] for row in rows[:2]] == ["one", "two"]
+    table.write_table(ROOT / table.TABLE, rows)
+    assert [path for path in ROOT.rglob("*") if path.is_file() and b"SECRET" in path.read_bytes()] == []
+
+
+def test_an_item_listed_by_itself_keeps_all_of_its_address(server, audio):
+    server.files["/get?item=1"], server.types["/get?item=1"] = audio["/a.ogg"], "audio/ogg"
+    rows = gather(server, ["/get?item=1"])
+    assert record(rows[0].id)["url"] == rows[0].url == f"{server.url}/get?item=1"
+    server.requests.clear()
+    assert states(gather(server, ["/get?item=1"])) == ["here"] and server.requests == []

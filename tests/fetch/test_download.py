@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from loopback import NOISE, files_in, get, link, nothing_at, tar_of
+from pydantic import ValidationError
 
 from kaiku import fetch
 from kaiku.errors import CorruptFile, KaikuError
@@ -60,10 +61,11 @@ def test_one_that_comes_no_further_is_given_up(server, waits):
 @pytest.mark.parametrize("asked_s", [0, 7, 10_000_000])
 def test_a_server_that_asks_for_patience_gets_it(server, waits, asked_s):
     server.files["/x"] = tar_of({"a.wav": b"one"})
-    server.failures["/x"] = [(429, {"Retry-After": str(asked_s)}), (503, {}), (500, {"Retry-After": "soon"})]
+    server.failures["/x"] = [(429, {"Retry-After": str(asked_s)}), (503, {})]
+    server.failures["/x"] += [(500, {"Retry-After": text}) for text in ("soon", "²")]
     get(Source(url=f"{server.url}/x"))
-    assert waits == [min(asked_s, download.LONGEST_WAIT_S), 0, 0]
-    assert len(server.requests) == 4
+    assert waits == [min(asked_s, download.LONGEST_WAIT_S), 0, 0, 0]
+    assert len(server.requests) == 5
 
 
 def test_patience_may_be_asked_for_until_a_time_of_day(server, waits):
@@ -72,6 +74,59 @@ def test_patience_may_be_asked_for_until_a_time_of_day(server, waits):
     server.failures["/x"] = [(503, {"Retry-After": until})]
     get(Source(url=f"{server.url}/x"))
     assert 90 < waits[0] <= 100
+
+
+@pytest.mark.parametrize("answer", [(200, {}), (200, {"Content-Length": "²"}), (416, {})])
+def test_an_answer_without_a_byte_is_worth_another_attempt_also_in_the_next_call(server, waits, answer):
+    server.files["/x"], server.lengths = tar_of({"a.wav": b"one"}), "Content-Length" not in answer[1]
+    server.failures["/x"] = [answer] * (download.ATTEMPTS + 1)
+    with pytest.raises(KaikuError, match=r"the server (sent nothing|has nothing from byte 0 on)"):
+        get(Source(url=f"{server.url}/x"))
+    get(Source(url=f"{server.url}/x"))
+    assert len(server.requests) == download.ATTEMPTS + 2
+    assert files_in("data/raw/x") == {"a.wav": b"one"}
+
+
+def test_a_death_after_an_answer_of_no_bytes_stands_in_nobody_s_way(server, monkeypatch):
+    server.failures["/x"], server.files["/x"] = [(200, {})], tar_of({"a.wav": b"one"})
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(download, "_receive", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        get(Source(url=f"{server.url}/x"))
+    get(Source(url=f"{server.url}/x"))
+    assert files_in("data/raw/x") == {"a.wav": b"one"}
+
+
+def test_a_server_that_sends_the_rest_of_another_file_is_found_out(server, waits):
+    server.files["/x"], server.heeds = tar_of({"a.wav": NOISE}, "w"), False
+    server.drop_after = [100_000] + [0] * download.ATTEMPTS
+    with pytest.raises(KaikuError, match="that came are kept"):
+        get(Source(url=f"{server.url}/x"))
+    server.drop_after, server.files["/x"] = [], tar_of({"a.wav": NOISE[::-1]}, "w")
+    get(Source(url=f"{server.url}/x"))
+    assert [asked for _, asked in server.requests][-2:] == ["bytes=100000-", None]
+    assert files_in("data/raw/x") == {"a.wav": NOISE[::-1]}
+
+
+def test_a_length_that_only_the_second_answer_states_counts(server, monkeypatch):
+    monkeypatch.setattr(download, "TIMEOUT_S", 0.3)
+    server.files["/x"], server.lengths = tar_of({"a.wav": NOISE}), False
+    server.stall_after, server.drop_after = [100_000], [50_000]
+    get(Source(url=f"{server.url}/x"))
+    assert [asked for _, asked in server.requests] == [None, "bytes=100000-", "bytes=150000-"]
+    assert files_in("data/raw/x") == {"a.wav": NOISE}
+
+
+def test_an_address_with_letters_of_other_languages_is_asked_for_as_the_web_writes_it(server):
+    server.files["/%C3%A4%20a?q=%C3%B6"] = tar_of({"a.wav": b"one"})
+    url = f"{server.url}/ä%20a?q=ö"
+    assert get(Source(url=url))["url"] == url
+    assert files_in("data/raw/x") == {"a.wav": b"one"}
+
+
+@pytest.mark.parametrize("url", ["ftp://x.org/a", "https://[bad/x", "https://x.org:99999/a", "https://x.org/a b"])
+def test_what_is_no_web_address_is_told_before_anything_is_asked(url):
+    with pytest.raises(ValidationError, match="is no web address"):
+        Source(url=url)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])

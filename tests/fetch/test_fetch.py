@@ -7,6 +7,7 @@ import json
 import shutil
 import tarfile
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ def test_an_archive_arrives_whole_and_is_recorded(server, mode):
     record = get(Source(url=f"{server.url}/x"))
     assert files_in("data/raw/x") == {"SPK/a.wav": b"one", "SPK/a.lab": b"yksi"}
     assert record == {"url": f"{server.url}/x", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    left = [p.name for p in Path("work/fetch").rglob("*") if p.is_file()]
-    assert sorted(left) == ["fetched.json", "lock", "owner"]
+    left = [p.name for p in Path("work/fetch").rglob("*") if p.is_file() and p.parent.name != "pins"]
+    assert sorted(left) == ["lock", "owner"]
 
 
 def test_a_zip_arrives_too(server):
@@ -151,6 +152,16 @@ UNSAFE = {
     "through a link": {"a": link("a", "b"), "a/evil": b"x"},
     "hard link outside": {"a": link("a", "../evil", tarfile.LNKTYPE)},
     "device": {"a": link("a", "", tarfile.FIFOTYPE)},
+    "over a link": {"first": link("a", "b"), "a": b"x"},
+    "a link anew": {"first": link("a", "b"), "second": link("a", "c")},
+    "through a hard link to a link": {
+        "d/s": b"x",
+        "a": link("a", "d"),
+        "b": link("b", "a", tarfile.LNKTYPE),
+        "b/evil": b"x",
+    },
+    "link that a later one bends": {"first": link("a", "d/e/../../evil"), "second": link("d/e", "..")},
+    "circle": {"a": link("a", "b"), "b": link("b", "a")},
 }
 
 
@@ -241,13 +252,34 @@ def test_the_hub_s_token_may_stand_in_the_workspace_s_env_file(hub):
     assert tokens_of_the_repository(hub) == {"Bearer hf_written"}
 
 
-def test_a_branch_is_pinned_by_its_first_fetch(hub):
-    first = get(Source(hub="owner/model", revision="main"))
+def test_a_branch_is_pinned_by_its_first_fetch_whichever_files_are_wanted(hub):
+    first = get(Source(hub="owner/model", revision="main", files=["*.json"]))
+    move(hub)
+    again = get(Source(hub="owner/model", revision="main"), Path("data/raw/again"))
+    assert first["commit"] == again["commit"] == COMMIT
+    assert files_in("data/raw/again") == MODEL
+
+
+def move(hub):
+    """The branch main goes on to a commit without files."""
     moved = {"id": "owner/model", "sha": "c" * 40, "siblings": []}
     hub.json["/api/models/owner/model/revision/main?blobs=true"] = (200, moved)
-    again = get(Source(hub="owner/model", revision="main"), Path("data/raw/again"))
-    assert again == first
-    assert files_in("data/raw/again") == MODEL
+
+
+def test_a_base_stays_at_its_commit_without_work_and_after_snakemake_removed_its_record(hub):
+    fetch_base = partial(fetch_model.main, ["--base", "m", "--record", "models/base/m/fetched.json"])
+    base = {"licence": "MIT", "source": {"hub": "owner/model", "revision": "main", "files": ["*.json"]}}
+    settings_file(bases={"m": base})
+    assert fetch_base() == 0
+    move(hub)
+    shutil.rmtree("work")
+    Path("models/base/m/fetched.json").unlink()
+    del base["source"]["files"]
+    settings_file(bases={"m": base})
+    assert fetch_base() == 0
+    recorded = [Path(path).read_bytes() for path in ("models/base/m/fetched.json", "data/manifests/m.fetched.json")]
+    assert recorded[0] == recorded[1] and json.loads(recorded[0])["commit"] == COMMIT
+    assert MODEL.items() <= files_in("models/base/m").items()
 
 
 def test_a_file_that_is_not_what_the_hub_states_is_refused(hub):

@@ -55,3 +55,15 @@ def test_a_list_that_grew_is_told(capsys):
     rows = [table.Row("https://x.org/1", "https://x.org/1", "one"), table.Row("https://x.org/2", "", "", "refused")]
     table.write_table(Path("data/manifests/x") / table.TABLE, rows)
     assert "x: 1 of sources.yaml not here yet" in said(config, capsys)
+
+
+def test_a_table_that_git_could_not_merge_is_told_and_stops_nothing(capsys):
+    Path("data/raw/x/one").mkdir(parents=True)
+    Path("data/raw/x/one/one.wav").write_bytes(b"RIFF")
+    Path("sources.yaml").write_text("[https://x.org/1]")
+    path = Path("data/manifests/x") / table.TABLE
+    table.write_table(path, [table.Row("https://x.org/1", "https://x.org/1", "one")])
+    path.write_text(path.read_text() + "<<<<<<< HEAD\n")
+    own = {"sources": "sources.yaml"}
+    told = said(system({"x": {"layout": "recordings", "licence": "own", "collect": own}}), capsys)
+    assert "data/manifests/x/collected.tsv, line 3: 1 fields. Expected: 8. `make collect` writes it anew" in told

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import wave
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from loopback import tar_of
 
 from kaiku.fetch import subset
+from kaiku.layouts import recordings
 from kaiku.store import scan
 from workflow_scripts import fetch_corpus, scan_corpus
 
@@ -61,6 +63,29 @@ def test_a_table_that_names_what_was_left_out_is_no_problem(corpus):
     gone.unlink()
     assert scan_corpus.main(["--corpus", "few"]) == 0
     assert [problem.where for problem in scan.read_problems(folder)] != []
+
+
+def test_a_name_that_is_no_text_is_left_to_the_scan(tmp_path):
+    """It belongs to no recording, as at every start."""
+    named = tmp_path / os.fsdecode(b"k\xe4ynti.wav")
+    for path in (named, tmp_path / "b.wav", tmp_path / "c.wav"):
+        path.write_bytes(sound(2))
+    assert subset.keep(tmp_path, 1 / 3600, recordings.discover, recordings.Settings()) == (2 / 3600, 1)
+    assert named.exists() and len(list(tmp_path.glob("*.wav"))) == 2
+
+
+def test_all_names_of_a_file_stay_or_go_together_and_count_once(tmp_path):
+    (tmp_path / "d").mkdir()
+    for number in range(6):
+        (tmp_path / f"d/{number}.wav").write_bytes(sound(2))
+        (tmp_path / f"link-{number}.wav").symlink_to(f"d/{number}.wav")
+        (tmp_path / f"hard-{number}.wav").hardlink_to(tmp_path / f"d/{number}.wav")
+    (tmp_path / "e").symlink_to("d")
+    kept_h, left_out = subset.keep(tmp_path, 5 / 3600, recordings.discover, recordings.Settings())
+    assert (round(kept_h * 3600), left_out) == (6, 12)
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.wav"))
+    assert len(names) == 9 and all((tmp_path / name).exists() for name in names)
+    assert len(subset.left_out(tmp_path)) == 12
 
 
 def test_what_cannot_be_decoded_counts_as_no_time(tmp_path):

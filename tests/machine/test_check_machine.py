@@ -344,6 +344,7 @@ ENV = """\
 export HF_TOKEN=hf_one
 WANDB_API_KEY = "two words" # why
 EMPTY=
+REMARK= # where to get one
 QUOTED='a "b" # c'
 """
 
@@ -356,6 +357,7 @@ def test_a_file_of_secrets(tmp_path, monkeypatch):
         "HF_TOKEN": "hf_one",
         "WANDB_API_KEY": "two words",
         "EMPTY": "",
+        "REMARK": "",
         "QUOTED": 'a "b" # c',
     }
     assert secrets.get("HF_TOKEN", file) == "hf_one"

@@ -159,6 +159,15 @@ def test_any_name_of_a_folder_comes_back_from_the_configuration(tmp_path, new, n
     settings.load(config)
 
 
+@pytest.mark.parametrize("name", ["2024", "2024-05-01", "no", "on", "null", "0x1f"])
+def test_a_name_or_language_that_yaml_reads_as_something_else_is_quoted(tmp_path, new, checkpoint, name):
+    base_folder = checkpoint.rename(tmp_path / name)
+    status, said, config = new(wav_lab(tmp_path / "data", clips=1), "--base", base_folder, name=name, language="no")
+    assert status == 0, said
+    made = settings.load(config)
+    assert (made.system, made.corpora[name].language, made.runs[f"{name}-lora"].base) == (name, "no", name)
+
+
 def test_a_name_that_is_no_text_is_told_and_left_out(tmp_path, new):
     data = wav_lab(tmp_path / "data", clips=1)
     write_wav(Path(os.fsdecode(os.fsencode(data / "SPK1") + b"/\xff.wav")))
