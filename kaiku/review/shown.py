@@ -153,7 +153,7 @@ def _next(row: dict[str, Any], decision: Decision | None) -> str:
     if row["kept"] is None or decision is None:
         return ""
     if decision.verdict == KEEP and not row["kept"]:
-        return "the next run takes it, unless it failed, has no text or lies between two splits"
+        return "the next run takes it, unless it failed, has no text, lies between two splits or outside of the subset"
     if decision.verdict == REJECT and row["kept"]:
         return "the next run leaves it out"
     if decision.verdict == TEXT and not row["kept"] and row["reason"] != "no_text":

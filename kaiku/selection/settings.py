@@ -227,6 +227,13 @@ class DatasetSettings(Strict):
         bounds = {"select": _laid(self.select, own.select), "warn": _laid(self.warn, own.warn)} if own else {}
         return self.model_copy(update={**bounds, "corpora": (corpus,), "per_corpus": {}})
 
+    def of_derived(self) -> "DatasetSettings":
+        """What holds for clips that are made from others of the dataset: those bring their split, text and share."""
+        own = {"split": SplitSettings(val=0.0, test=0.0), "require_text": False}
+        if self.subset and self.subset.share is not None:
+            own["subset"] = None
+        return self.model_copy(update=own)
+
     def bounds(self) -> dict[str, dict[str, Bounds]]:
         """All bounds, by the setting that they stand in: `select`, `per_corpus.otso.warn`."""
         found = {"select": self.select, "warn": self.warn}
