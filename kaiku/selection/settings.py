@@ -68,8 +68,9 @@ class Bounds(Strict):
 
 
 def _check_range(low: float | None, high: float | None, where: str) -> None:
-    if any(math.isnan(bound) for bound in (low, high) if bound is not None):
-        raise ValueError(f"{where}a bound is not a number")
+    for bound in (low, high):
+        if bound is not None and not math.isfinite(bound):
+            raise ValueError(f"{where}{bound} is no bound: write a number, or null where the range is open")
     if low is not None and high is not None and low > high:
         raise ValueError(f"{where}min {low} is above max {high}: nothing could be kept")
 
