@@ -257,7 +257,7 @@ def package(settings: Settings, run: str) -> StageKey:
 
 
 def export(settings: Settings, name: str, inputs: dict[str, str] | None = None) -> StageKey:
-    """A dataset in a form that others read; inputs: a digest of all that stands in it, names and texts as they will."""
+    """A dataset in a form that others read; inputs: a digest of all that stands in it, names and texts as they come."""
     own = settings.exports[name]
     options = key_params(plugin_settings("exports", own.format, own.options, f"exports.{name}.options"))
     modules = (plugins.module_name("exports", own.format), "kaiku.exports._licences", *READING)
