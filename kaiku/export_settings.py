@@ -17,6 +17,8 @@ class ExportSettings(Strict):
         ("train", "val", "test"), min_length=1, description="Which splits go out."
     )
     speakers: dict[str, str] = Field(
-        default_factory=dict, description="Other names for speakers: `{aino: SPK1}`; who is not named keeps their own."
+        default_factory=dict,
+        description="Other names for speakers: `{aino: SPK1}`, or `{corpus/aino: SPK1}` where several corpora have one "
+        "of that name; who is not named keeps their own.",
     )
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the format itself.")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from kaiku.audio.resample import resample
 from kaiku.errors import KaikuError
 from kaiku.exports import About, Corpus, ExportClip, Recording
 from kaiku.exports._licences import licences, warnings
-from kaiku.exports._names import Names
+from kaiku.exports._names import Names, speaker_names
+from kaiku.exports._texts import both_forms
 from kaiku.progress import log, track
 from kaiku.settings import Settings, plugin_settings
 from kaiku.store import digest, rows
@@ -22,7 +23,6 @@ from kaiku.store.artefacts import SELECTION, TOKENS, TRANSCRIPTS
 from kaiku.store.clips import ClipStore, audio_key
 from kaiku.store.containers import Npy, read_npy_shape
 from kaiku.text.language import as_tagged
-from kaiku.text.normalise import normalise
 
 TURNED_DOWN = "turned_down.tsv"
 
@@ -40,6 +40,17 @@ class Shard:
         return Path("data") / folder / self.corpus / f"{self.name}{suffix}"
 
 
+@dataclass
+class _Seen:
+    """What the selections hold for an export. clips, seconds: by split; people: corpus and speaker."""
+
+    clips: Counter[str] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
+    recordings: Counter[Recording] = field(default_factory=Counter)
+    people: dict[tuple[str, str], None] = field(default_factory=dict)
+    without_tokens: int = 0
+
+
 class Exporting:
     """One export of a workspace. selections: of all shards of its dataset, as the workflow names them."""
 
@@ -52,14 +63,14 @@ class Exporting:
     def write(self, folder: Path) -> None:
         """Fill a folder that is not there yet. Raises KaikuError where no clip was kept."""
         about = self.about
+        for sentence in self._remarks():
+            log(sentence)
         if not sum(about.clips.values()):
             raise KaikuError(
                 f"dataset {self.own.dataset}: no clip is kept in {' or '.join(self.own.splits)}",
                 expected="at least one to export",
                 remedy="Look at the reasons in its report, and loosen what drops them.",
             )
-        for sentence in warnings(about):
-            log(sentence)
         folder.mkdir()
         module = plugins.find("exports", self.own.format)
         options = plugin_settings("exports", self.own.format, self.own.options, f"exports.{self.name}.options")
@@ -76,43 +87,63 @@ class Exporting:
     @cached_property
     def about(self) -> About:
         """What is known before the first clip is read."""
-        clips: Counter[str] = Counter()
-        seconds: Counter[str] = Counter()
-        recordings: Counter[Recording] = Counter()
-        for shard in self.shards:
-            for row in self._kept(shard):
-                clips[row["split"]] += 1
-                seconds[row["split"]] += row["duration_s"]
-                if row["split"] == "train" and not self._derived(shard.corpus):
-                    recordings[self._recording(shard.corpus, row)] += row["duration_s"]
         corpora = [self.settings.corpora[name] for name in self.dataset.corpora]
         named = tuple(
             Corpus(name, own.language, own.licence) for name, own in zip(self.dataset.corpora, corpora, strict=True)
         )
-        return About(self.name, self.own.dataset, named, clips, seconds, recordings)
+        seen = self._seen
+        return About(self.name, self.own.dataset, named, seen.clips, seen.seconds, seen.recordings)
 
     def content(self) -> str:
         """A digest of all that stands in the export: names, texts, and what stands for audio and tokens."""
         running = digest.Running(digest.canonical([vars(corpus) for corpus in self.about.corpora]).encode())
+        names = Names()
         for shard in self.shards:
-            for row, segment, transcript, token in self._joined(shard):
+            for said, segment, token in self._said(shard, names):
                 heard = [audio_key(segment), segment["sample_rate"], token and token["digest"]]
-                texts = self._both_forms(row["text"] or "", transcript, row["language"] or "und")
-                said = [shard.corpus, *(row[name] for name in _NAMED), *texts, *heard]
-                running.update(digest.canonical(said).encode())
+                running.update(digest.canonical([said, heard]).encode())
         return running.hex()
 
-    def _kept(self, shard: Shard) -> Iterator[dict[str, Any]]:
-        """Rows of a selection that go out."""
-        found = [row for row in rows.read(shard.selection, SELECTION).to_pylist() if row["kept"]]
-        encoded = self._tokens(shard) if self.own.codec else None
-        for row in found:
-            if row["split"] in self.own.splits and (encoded is None or row["clip"] in encoded):
-                yield row
+    @cached_property
+    def _seen(self) -> _Seen:
+        seen = _Seen()
+        for shard in self.shards:
+            kept, without_tokens = self._chosen(shard)
+            seen.without_tokens += len(without_tokens)
+            for row in kept:
+                seen.clips[row["split"]] += 1
+                seen.seconds[row["split"]] += row["duration_s"]
+                seen.people[self._person(shard.corpus, row)] = None
+                if row["split"] == "train" and not self._derived(shard.corpus):
+                    seen.recordings[self._recording(shard.corpus, row)] += row["duration_s"]
+        return seen
+
+    @cached_property
+    def _speakers(self) -> tuple[dict[tuple[str, str], str], list[str]]:
+        return speaker_names(self._seen.people, self.own.speakers)
+
+    def _remarks(self) -> Iterator[str]:
+        """What must be said aloud."""
+        if left_out := self._seen.without_tokens:
+            yield f"{left_out} kept clips have no tokens of {self.own.codec} and are left out"
+        speakers, nobodys = self._speakers
+        for name in nobodys:
+            near = plugins.did_you_mean(name, [speaker for _, speaker in speakers])
+            yield f"exports.{self.name}.speakers.{name}: no clip of the export is of that speaker{near}"
+        yield from warnings(self.about)
+
+    def _chosen(self, shard: Shard) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Rows of a selection that go out, and those that lack the tokens they would go out with."""
+        found = rows.read(shard.selection, SELECTION).to_pylist()
+        found = [row for row in found if row["kept"] and row["split"] in self.own.splits]
+        if not self.own.codec:
+            return found, []
+        encoded = self._tokens(shard)
+        return [row for row in found if row["clip"] in encoded], [row for row in found if row["clip"] not in encoded]
 
     def _joined(self, shard: Shard) -> Iterator[tuple[dict, dict, dict, dict | None]]:
         """Each clip that goes out with its row of segments, of transcripts and of tokens."""
-        kept = list(self._kept(shard))
+        kept, _ = self._chosen(shard)
         if not kept:
             return
         segments = {row["clip"]: row for row in self._store(shard)}
@@ -128,37 +159,38 @@ class Exporting:
             yield row, segments[clip], transcripts[clip], tokens.get(clip)
 
     def _clips(self, turned_down: Any) -> Iterator[ExportClip]:
-        names, several = Names(), len(self.dataset.corpora) > 1
+        names = Names()
         for shard in self.shards:
             store = self._store(shard)
             read_codes = self._codes(shard) if self.own.codec else None
-            for row, segment, transcript, token in self._joined(shard):
-                clip, final = row["clip"], row["text"] or ""
-                raw, normalised = self._both_forms(final, transcript, row["language"] or "und")
-                yield ExportClip(
-                    name=names.of((shard.corpus, clip), f"{shard.corpus}_{clip}" if several else clip),
-                    corpus=shard.corpus,
-                    clip=clip,
-                    recording=self._recording(shard.corpus, row),
-                    derived=self._derived(shard.corpus),
-                    speaker=self.own.speakers.get(row["speaker"] or "", row["speaker"] or ""),
-                    language=row["language"] or "und",
-                    licence=self.settings.corpora[shard.corpus].licence,
-                    split=row["split"],
-                    text=final,
-                    text_raw=raw,
-                    text_normalised=normalised,
-                    read=partial(_read, store, segment),
-                    turned_down=turned_down,
-                    codes=partial(read_codes, token["first"], token["frames"]) if read_codes and token else None,
-                )
+            for said, segment, token in self._said(shard, names):
+                codes = partial(read_codes, token["first"], token["frames"]) if read_codes and token else None
+                yield ExportClip(**said, read=partial(_read, store, segment), turned_down=turned_down, codes=codes)
 
-    def _both_forms(self, final: str, transcript: dict[str, Any], language: str) -> tuple[str, str]:
-        """The text as written and normalised; of one that was changed after it was transcribed, itself is the raw."""
-        raw, normalised = (transcript[name] or "" for name in ("text_raw", "text"))
-        if final == (raw if self.dataset.text == "raw" else normalised).strip():
-            return raw, normalised
-        return final, normalise(final, as_tagged(transcript["language"] or language, language))
+    def _said(self, shard: Shard, names: Names) -> Iterator[tuple[dict[str, Any], dict, dict | None]]:
+        """What an export says of each clip beside its sound, with its row of segments and of tokens."""
+        several, takes_raw = len(self.dataset.corpora) > 1, self.dataset.text == "raw"
+        speakers, _ = self._speakers
+        for row, segment, transcript, token in self._joined(shard):
+            clip, final, language = row["clip"], row["text"] or "", row["language"] or "und"
+            texts = (transcript[name] or "" for name in ("text_raw", "text"))
+            spelt = as_tagged(transcript["language"] or language, language)
+            raw, normalised = both_forms(final, *texts, takes_raw=takes_raw, language=spelt)
+            said = {
+                "name": names.of((shard.corpus, clip), f"{shard.corpus}_{clip}" if several else clip),
+                "corpus": shard.corpus,
+                "clip": clip,
+                "recording": self._recording(shard.corpus, row),
+                "derived": self._derived(shard.corpus),
+                "speaker": speakers[self._person(shard.corpus, row)],
+                "language": language,
+                "licence": self.settings.corpora[shard.corpus].licence,
+                "split": row["split"],
+                "text": final,
+                "text_raw": raw,
+                "text_normalised": normalised,
+            }
+            yield said, segment, token
 
     def _with_text(self, clips: Iterator[ExportClip]) -> Iterator[ExportClip]:
         for clip in clips:
@@ -187,11 +219,11 @@ class Exporting:
     def _recording(self, corpus: str, row: dict[str, Any]) -> Recording:
         return self.settings.origin(corpus), row["recording"]
 
+    def _person(self, corpus: str, row: dict[str, Any]) -> tuple[str, str]:
+        return self.settings.origin(corpus), row["speaker"] or ""
+
     def _derived(self, corpus: str) -> bool:
         return self.settings.corpora[corpus].derived is not None
-
-
-_NAMED = ("clip", "recording", "speaker", "language", "split", "text")
 
 
 def _by_clip(path: Path, schema: Any) -> dict[str, dict[str, Any]]:

@@ -74,6 +74,11 @@ class CorpusSettings(Strict):
             idle = [name for name in names if getattr(self, name) != getattr(unset, name)]
             if idle:
                 raise ValueError(f"{', '.join(idle)}: a derived corpus has no recordings of its own; take it out")
+            if self.consent != unset.consent:
+                raise ValueError(
+                    f"consent: a speaker takes it back in {self.derived.of}, and no clip made from theirs is taken any "
+                    "more; write it there"
+                )
         return self
 
 

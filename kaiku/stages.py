@@ -257,11 +257,11 @@ def package(settings: Settings, run: str) -> StageKey:
 
 
 def export(settings: Settings, name: str, inputs: dict[str, str] | None = None) -> StageKey:
-    """A dataset in a form that others read; inputs: a digest of all that stands in it."""
+    """A dataset in a form that others read; inputs: a digest of all that stands in it, names and texts as they come."""
     own = settings.exports[name]
     options = key_params(plugin_settings("exports", own.format, own.options, f"exports.{name}.options"))
     modules = (plugins.module_name("exports", own.format), "kaiku.exports._licences", *READING)
-    return StageKey("export", {**key_params(own), "options": options}, modules, inputs or {})
+    return StageKey("export", {**key_params(own), "options": options}, modules, inputs or {}, labelling=_SAYING)
 
 
 def of(settings: Settings) -> dict[str, list[StageKey]]:
@@ -311,7 +311,7 @@ def computing_modules() -> list[str]:
     found |= {f"kaiku.augmentation.{name}" for name in ("sound", "noises", "follow")}
     found |= {"kaiku.train.fit", "kaiku.train.merge", "kaiku.synthesis", "kaiku.metrics.evaluation"}
     found |= {"kaiku.report.report", "kaiku.report.survey", "kaiku.report.dataset", "kaiku.selection.gates"}
-    found |= {"kaiku.package", "kaiku.exports._licences"}
+    found |= {"kaiku.package", "kaiku.exports._licences", *_SAYING}
     for kind in ("checks", "asr", "codecs", "families", "exports"):
         for name, module in plugins.known(kind).items():
             if module.startswith("kaiku."):
@@ -323,6 +323,7 @@ def computing_modules() -> list[str]:
 
 _SEGMENTATION = ("kaiku.audio.segmentation",)
 _NOTCH = ("kaiku.audio.notch",)
+_SAYING = ("kaiku.exports._names", "kaiku.exports._texts")
 
 
 def _check_options(settings: Settings, check: str) -> Any:

@@ -16,7 +16,7 @@ from kaiku.progress import log
 from kaiku.settings import Settings
 from kaiku.store import digest, whole
 from kaiku.store.items import Counts
-from kaiku.store.packs import SPLITS, sentences
+from kaiku.store.packs import SPLITS, sentences, unencoded
 from kaiku.store.protos import group_by_speaker, write_protos
 
 
@@ -29,6 +29,8 @@ def program(args: argparse.Namespace) -> Counts:
             kept = sentences(args.selection, args.tokens, args.codes, split)
             count = write_protos(path, group_by_speaker(args.corpus, kept))
             log(f"{split}: {count} clips")
+            if left_out := unencoded(args.selection, args.tokens, split):
+                log(f"{split}: {left_out} kept clips have no tokens of {args.codec} and are left out")
 
     return wanted.make(build)
 

@@ -7,24 +7,22 @@ python -m workflow_scripts.select_segments --dataset otso --corpus otso --segmen
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaiku import job, plugins
-from kaiku.augmentation.follow import follow
+from kaiku.augmentation.follow import retold, untrained
 from kaiku.progress import log
 from kaiku.review import decisions as review
 from kaiku.review import files
-from kaiku.selection import SplitSettings, account, decide, widened
+from kaiku.selection import account, decide, widened
 from kaiku.settings import Settings
 from kaiku.store import tables
 from kaiku.store.items import Counts
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ALL_TRAIN = SplitSettings(val=0.0, test=0.0)
-"""Of derived clips, whose split is that of the clips they were made from."""
 
 
 def program(args: argparse.Namespace) -> Counts:
@@ -50,22 +48,23 @@ def decisions(settings: Settings, args: argparse.Namespace) -> "pd.DataFrame":
     segments = tables.segments(args.segments)
     measures = widened(tables.measures(*args.measures), fields)
     own = settings.datasets[args.dataset].of(args.corpus)
+    source = tables.selection(args.follows) if args.follows else None
     frame = review.select(
-        lambda texts, own: decide(
+        partial(
+            decide,
             segments,
-            texts,
-            measures,
-            own,
+            measures=measures,
+            settings=own if source is None else own.of_derived(),
             recordings_total=args.recordings,
             withdrawn=settings.corpora[args.corpus].consent.withdrawn,
+            untrained=() if source is None else untrained(segments["clip"], source),
             shards=args.shards,
         ),
         tables.transcripts(args.transcripts),
-        own.model_copy(update={"split": ALL_TRAIN}) if args.follows else own,
         files.review_of(args.decisions, args.manifest, tables.times(segments)),
         dict(zip(segments["clip"], segments["language"])),
     )
-    return follow(frame, tables.selection(args.follows)) if args.follows else frame
+    return frame if source is None else retold(frame, source)
 
 
 def parser() -> argparse.ArgumentParser:

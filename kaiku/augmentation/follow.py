@@ -7,7 +7,6 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("pandas",)
 MARK = "~"
-NOT_TRAINED = "source_not_train"
 
 
 def derived_clip(clip: str, corpus: str) -> str:
@@ -20,22 +19,21 @@ def source_clip(clip: str) -> str:
     return clip.rpartition(MARK)[0]
 
 
-def follow(decided: "pd.DataFrame", source: "pd.DataFrame") -> "pd.DataFrame":
-    """The decisions on a derived shard, led by those on its source's: nothing is kept but what that one trains on.
+def untrained(clips: "pd.Series", source: "pd.DataFrame") -> set[str]:
+    """Derived clips that may not be trained on, since the clip they were made from is dropped or held out.
 
-    Both as `kaiku.selection.decide` gives them. A clip whose source is dropped, or held out, is dropped as
-    `source_not_train`, unless it has a reason of its own; the others train, with the text that their source has now.
+    clips: of the derived shard, None where there is none. source: the selection of the source's shard.
     """
-    trained = source[source["kept"] & (source["split"] == "train")].set_index("clip")["text"]
-    frame, origins = decided.copy(), decided["clip"].map(source_clip, na_action="ignore")
-    kept = decided["kept"].astype(bool) & origins.isin(trained.index)
-    lost = decided["kept"].astype(bool) & ~kept
-    frame["kept"] = kept
-    frame.loc[lost, "reason"] = NOT_TRAINED
-    frame.loc[~kept, ["split", "text", "warnings"]] = ""
-    frame.loc[kept, "split"] = "train"
-    frame.loc[kept, "text"] = origins[kept].map(trained)
-    return frame
+    trained = source.loc[source["kept"] & (source["split"] == "train"), "clip"]
+    origins = clips.map(source_clip, na_action="ignore")
+    return set(clips[clips.notna() & ~origins.isin(trained)])
+
+
+def retold(decided: "pd.DataFrame", source: "pd.DataFrame") -> "pd.DataFrame":
+    """The decisions on a derived shard, what is kept with the text that its source has in the selection now."""
+    texts = source.dropna(subset="clip").set_index("clip")["text"]
+    said = decided["clip"].map(source_clip, na_action="ignore").map(texts)
+    return decided.assign(text=decided["text"].where(~decided["kept"], said))
 
 
 def inherited(segments: "pd.DataFrame", transcripts: "pd.DataFrame") -> "pd.DataFrame":

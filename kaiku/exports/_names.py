@@ -1,8 +1,10 @@
-"""File names that every file system takes, and that stay apart where upper and lower case are one."""
+"""Names in an export: of files, as every file system takes them, and of speakers, so that no two are one."""
 
 import hashlib
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 LIBRARIES: tuple[str, ...] = ()
 LONGEST = 180  # bytes, which leaves room for a suffix under the 255 of most file systems
@@ -37,6 +39,23 @@ class Names:
             self._taken.add(candidate.casefold())
             self._given[thing] = candidate
         return self._given[thing]
+
+
+def speaker_names(
+    people: Collection[tuple[str, str]], others: Mapping[str, str]
+) -> tuple[dict[tuple[str, str], str], list[str]]:
+    """What the speakers of an export are called, and which of the other names are nobody's.
+
+    people: corpus and speaker; two of one name are two, and have their corpus in front. others: other names, by
+    `speaker` or by `corpus/speaker`; several people may be given the same one.
+    """
+    shared = Counter(speaker for _, speaker in people)
+    found = {}
+    for corpus, speaker in people:
+        own = f"{corpus}_{speaker}" if speaker and shared[speaker] > 1 else speaker
+        found[corpus, speaker] = others.get(f"{corpus}/{speaker}", others.get(speaker, own))
+    known = {name for corpus, speaker in people for name in (speaker, f"{corpus}/{speaker}")}
+    return found, [name for name in others if name not in known]
 
 
 def _percent(character: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from kaiku.selection import FEW_RECORDINGS, DatasetSettings
+from kaiku.selection import FEW_RECORDINGS
 from kaiku.selection.splits import place_of
 from kaiku.settings import Settings
 from kaiku.store import manifests
@@ -25,7 +25,7 @@ SURE = 14.0
 def warnings(settings: Settings, scanned: Mapping[str, Scanned]) -> list[str]:
     """One sentence for each."""
     trained_on = dict.fromkeys(run.dataset for run in settings.runs.values())
-    found = [line for name in trained_on for line in _empty_split(name, settings.datasets[name], scanned)]
+    found = [line for name in trained_on for line in _empty_split(settings, name, scanned)]
     found += _unread_numbers(settings, scanned)
     return [*found, *(line for corpus in scanned for line in _nobody(settings, corpus, scanned[corpus]))]
 
@@ -40,17 +40,18 @@ def _unread_numbers(settings: Settings, corpora: Collection[str]) -> Iterator[st
             yield f"{corpus}: no rules for the numbers of language {tag}; they stay as they are written"
 
 
-def _empty_split(name: str, own: DatasetSettings, scanned: Mapping[str, Scanned]) -> Iterator[str]:
+def _empty_split(settings: Settings, name: str, scanned: Mapping[str, Scanned]) -> Iterator[str]:
     """Whether nothing of a dataset will be held out for choosing the best checkpoint, as far as names tell."""
-    split = own.split
-    if not all(corpus in scanned for corpus in own.corpora) or split.by == "clip" or not split.val:
+    split = settings.datasets[name].split
+    corpora = dict.fromkeys(map(settings.origin, settings.datasets[name].corpora))
+    if not all(corpus in scanned for corpus in corpora) or split.by == "clip" or not split.val:
         return
-    sizes = [scanned[corpus].recordings for corpus in own.corpora]
+    sizes = [scanned[corpus].recordings for corpus in corpora]
     by_recording, share = split.by == "recording", split.shares()[0]
     in_blocks = by_recording and share and min(sizes) <= FEW_RECORDINGS
     if in_blocks or not 0 < sum(sizes) <= READ_AT_MOST or (by_recording and share * sum(sizes) > SURE):
         return
-    rows = [row for corpus in own.corpora for row in _recordings(corpus, scanned[corpus])]
+    rows = [row for corpus in corpora for row in _recordings(corpus, scanned[corpus])]
     patterns = split.patterns()[0]
     if patterns:
         if not any(fnmatchcase(row.recording, pattern) for row in rows for pattern in patterns):

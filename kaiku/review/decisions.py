@@ -7,7 +7,7 @@ cannot misapply it. One that fits no clip is told as lapsed, with the reason. Of
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from kaiku.text.language import as_tagged
 from kaiku.text.normalise import normalise
@@ -22,10 +22,6 @@ KEEP, REJECT, TEXT, NONE = VERDICTS = ("keep", "reject", "text", "none")
 
 TOLERANCE_MS = 20
 """How far each end of a clip may have moved since it was listened to: less than the shortest stop of a consonant."""
-
-REJECTED = "review_rejected"
-
-S = TypeVar("S")
 
 
 @dataclass(frozen=True, order=True)
@@ -112,28 +108,20 @@ def match(
 
 
 def select(
-    decide: Callable[["pd.DataFrame", S], "pd.DataFrame"],
+    decide: Callable[..., "pd.DataFrame"],
     transcripts: "pd.DataFrame",
-    settings: S,
     reviewed: Reviewed,
     languages: Mapping[str, str],
 ) -> "pd.DataFrame":
     """A shard's selection with the decisions of those who listened, and a column `review` with each clip's verdict.
 
-    decide(transcripts, settings): the selection without them; languages: of each clip, by its corpus. A corrected text
-    stands in place of the clip's own, in the form that the dataset takes. A clip to keep is decided as if the dataset
-    had no bounds: what failed, has no text, was withdrawn or lies between two splits stays left out. A clip that is
-    rejected has the reason REJECTED unless another one held before.
+    decide(transcripts, keep=, reject=): as `kaiku.selection.decide`; languages: of each clip, by its corpus. A
+    corrected text stands in place of the clip's own, in the form that the dataset takes. No bound drops a clip to keep:
+    what failed, has no text, was withdrawn, lies between two splits or outside of the subset stays left out. A clip
+    that is rejected gives its place in the subset to others.
     """
     texts = corrected(transcripts, reviewed, languages)
-    frame = decide(texts, settings)
-    if kept := reviewed.clips(KEEP):
-        rows = frame["clip"].isin(kept) & ~frame["kept"] & ~frame["reason"].str.startswith("failed")
-        if rows.any():
-            unbounded = decide(texts, settings.model_copy(update={"select": {}}))
-            frame.loc[rows, :] = unbounded.loc[rows, :]
-    left = frame["clip"].isin(reviewed.clips(REJECT)) & frame["kept"]
-    frame.loc[left, ["kept", "reason", "split", "text"]] = [False, REJECTED, "", ""]
+    frame = decide(texts, keep=reviewed.clips(KEEP), reject=reviewed.clips(REJECT))
     verdicts = {clip: decision.verdict for clip, decision in reviewed.by_clip.items()}
     frame["review"] = frame["clip"].map(verdicts).fillna("").astype(object)
     return frame

@@ -25,11 +25,11 @@ def export(index: Index, question: Question, clips: int, folder: Path, reviewer:
     Clips whose audio is not on this machine are left out.
     """
     lists, sound = Lists(index), Sound(index.settings)
-    numbers = lists.rows(question)[:clips]
+    wanted = lists.clips(question)[:clips]
     told = []
-    for number in track(numbers, total=len(numbers), label="export", unit="clip"):
-        row = index.frame.iloc[int(number)]
-        corpus, shard, name = row["corpus"], row["shard"], row["clip"]
+    for corpus, name in track(wanted, total=len(wanted), label="export", unit="clip"):
+        row = index.row(corpus, name)
+        shard = row["shard"]
         one = shown.clip(index, lists, sound, corpus, name)
         digest = index.contents(corpus, shard).get(row["recording"])
         if one["sound"] or digest is None:
@@ -38,7 +38,7 @@ def export(index: Index, question: Question, clips: int, folder: Path, reviewer:
         times = (round(row["start_s"] * 1000), round(row["end_s"] * 1000))
         place = dict(zip(COLUMNS, (corpus, digest, row["recording"], *times)))
         uri = player_uri(audio.samples, audio.sample_rate)
-        told.append({**one, "why": lists.why(int(number), question.order), "place": place, "audio": uri})
+        told.append({**one, "why": lists.why(index.rows[corpus, name], question.order), "place": place, "audio": uri})
     if not told:
         raise KaikuError("nothing to export: no clip is asked for whose audio is on this machine")
     made = files.now()

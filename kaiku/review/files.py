@@ -6,7 +6,7 @@ sees to that at every start: a recording that was renamed takes its decisions al
 
 import fcntl
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kaiku.errors import KaikuError
 from kaiku.progress import log
-from kaiku.review.decisions import NONE, VERDICTS, Decision, Reviewed, latest, match
+from kaiku.review.decisions import NONE, TEXT, VERDICTS, Decision, Reviewed, latest, match
 from kaiku.store import digest, manifests, scan
 from kaiku.store.shards import shard_name
 
@@ -44,13 +44,12 @@ def now() -> str:
 
 
 def _after(time: str) -> str:
-    try:
-        return _told(datetime.fromisoformat(time) + timedelta(milliseconds=1))
-    except ValueError:  # somebody wrote it by hand
-        return now()
+    return _told(datetime.fromisoformat(time) + timedelta(milliseconds=1))
 
 
 def _told(time: datetime) -> str:
+    """A time as decisions hold it; without a zone it is UTC."""
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -77,17 +76,28 @@ def add(corpus: str, shard: str, decisions: Iterable[Decision]) -> int:
     return len(together) - len(before)
 
 
-def decide(corpus: str, shard: str, decision: Decision) -> Decision:
-    """Add a decision made now, which counts from now on even where an earlier one's clock was ahead; returns it."""
+def decide(corpus: str, shard: str, decision: Decision, *, keeps_text: bool = False) -> Decision:
+    """Add a decision made now, which counts from now on even where an earlier one's clock was ahead; returns it.
+
+    keeps_text: its text is that of the decision that counted for the clip until now, whoever made that.
+    """
     path = path_of(corpus, shard)
-    decision = checked(replace(decision, time=""))
     with locked(corpus):
         before = read(path)
+        if keeps_text and decision.verdict != NONE:
+            decision = replace(decision, text=_counting_text(decision, before))
+        decision = checked(replace(decision, time=""))
         newest = max((d.time for d in before if d.recording == decision.recording), default="")
         if newest >= decision.time:
             decision = replace(decision, time=_after(newest))
         write(path, [*before, decision])
     return decision
+
+
+def _counting_text(decision: Decision, before: Collection[Decision]) -> str:
+    clip = ("", decision.recording, decision.start_ms / 1000, decision.end_ms / 1000)
+    counting = match([clip], {decision.recording: decision.digest}, before).by_clip.values()
+    return next((found.text for found in counting), "")
 
 
 def review_of(paths: Iterable[Path], manifest: Iterable[Path], clips: Iterable[tuple]) -> Reviewed:
@@ -143,9 +153,10 @@ def _settle(corpus: str) -> Settled:
             else:
                 homeless.append(decision)
                 after[shard].append(decision)
-    if moved:  # what gains a line is written before what loses one: a kill between leaves it twice, not lost
-        gaining = sorted(after, key=lambda shard: len(after[shard]) < len(before.get(shard, ())))
-        for shard in [*gaining, *(before.keys() - after.keys())]:
+    if moved:  # all that is gained is written before anything is taken away: a kill between leaves lines twice
+        for shard, decisions in after.items():
+            write(path_of(corpus, shard), [*before.get(shard, ()), *decisions])
+        for shard in before.keys() | after.keys():
             write(path_of(corpus, shard), after.get(shard, ()))
     return Settled(moved, sum(decision.verdict != NONE for decision in latest(homeless)))
 
@@ -156,18 +167,23 @@ class _Homes:
     def __init__(self, corpus: str, decisions: dict[str, list[Decision]]):
         self.corpus = corpus
         self._of_shard: dict[str, dict[str, str]] = {}
-        self._decided = {(shard, d.recording, d.digest) for shard, own in decisions.items() for d in own}
+        self._standing = {(shard, d) for shard, own in decisions.items() for d in own}
+        self._decided = {(shard, d.recording, d.digest) for shard, d in self._standing}
         self._by_digest: dict[str, list[tuple[str, str]]] | None = None
 
     def is_home(self, shard: str, decision: Decision) -> bool:
         return self._recordings(shard).get(decision.recording) == decision.digest
 
     def elsewhere(self, decision: Decision) -> list[tuple[str, str]]:
-        """(recording, shard) of the same content: of the same name first, else those without decisions of their own."""
+        """(recording, shard) of the same content: of the same name first, else those without decisions of their own, or
+        with this very one, which a settling that was killed left there."""
         holders = self._all().get(decision.digest, [])
         named = [(name, shard) for name, shard in holders if name == decision.recording]
-        free = [(name, shard) for name, shard in holders if (shard, name, decision.digest) not in self._decided]
-        return named or free
+        return named or [(name, shard) for name, shard in holders if self._is_free(name, shard, decision)]
+
+    def _is_free(self, recording: str, shard: str, decision: Decision) -> bool:
+        moved = replace(decision, recording=recording)
+        return (shard, moved) in self._standing or (shard, recording, decision.digest) not in self._decided
 
     def _recordings(self, shard: str) -> dict[str, str]:
         if shard not in self._of_shard:
@@ -196,18 +212,22 @@ def locked(corpus: str) -> Iterator[None]:
 
 
 def decision_of(own: str, recording: str, start: str, end: str, verdict: str, *rest: str) -> Decision:
-    """A decision from the fields of a line; ValueError where they are none."""
+    """A decision from the fields of a line; ValueError where they are none. Its time, in any form of ISO 8601, becomes
+    that of all others, whose order as text is that of time."""
     if verdict not in VERDICTS:
         raise ValueError(f"verdict {verdict!r}")
-    return Decision(own, recording, int(start), int(end), verdict, *rest)
+    made = Decision(own, recording, int(start), int(end), verdict, *rest)
+    if verdict == TEXT and not made.text.strip():
+        raise ValueError("a correction without a text")
+    return replace(made, time=_told(datetime.fromisoformat(made.time)) if made.time else "")
 
 
 def checked(decision: Decision) -> Decision:
     """A decision that came from outside, tidied; raises KaikuError where it means nothing."""
+    tidy = {name: " ".join(getattr(decision, name).split()) for name in ("text", "note", "reviewer")}
+    decision = replace(decision, **tidy, time=decision.time or now())
     if decision.verdict not in VERDICTS:
         raise KaikuError(f"verdict {decision.verdict!r}", expected=", ".join(VERDICTS))
-    text = " ".join(decision.text.split())
-    if decision.verdict == "text" and not text:
+    if decision.verdict == TEXT and not decision.text:
         raise KaikuError("a correction without a text", expected="what is said in the clip")
-    tidy = {"text": text, "note": " ".join(decision.note.split()), "reviewer": " ".join(decision.reviewer.split())}
-    return replace(decision, **tidy, time=decision.time or now())
+    return decision

@@ -30,8 +30,10 @@ _ABSENT = (0, 0)
 class Index:
     """The clips of one dataset.
 
+    corpora: those of the dataset whose clips are decided about; derived ones follow the clips they were made from.
     frame: a row per clip with OWN and a column for each measure; kept is None where the selection was not made yet;
-    said is the text that the selection took. decided: by corpus and clip; rows: number of a clip's row.
+    said is the text that the selection took. pairs: corpus and clip of each row; rows: number of a pair's row; decided:
+    by pair.
     """
 
     def __init__(self, settings: Settings, dataset: str):
@@ -41,6 +43,7 @@ class Index:
                 expected=f"one of {', '.join(settings.datasets) or 'none: the configuration has no dataset'}",
             )
         self.settings, self.dataset, self.own = settings, dataset, settings.datasets[dataset]
+        self.corpora = [corpus for corpus in self.own.corpora if not settings.corpora[corpus].derived]
         self.fields = {
             field: meaning
             for check in settings.checks
@@ -53,7 +56,7 @@ class Index:
         self.refresh()
         if not len(self.frame):
             raise KaikuError(
-                f"dataset {dataset}: no clip of its corpora {', '.join(self.own.corpora)} is here yet",
+                f"dataset {dataset}: no clip of its corpora {', '.join(self.corpora)} is here yet",
                 expected="segments in data/segments",
                 remedy="Run the workflow first, up to the selection of this dataset.",
             )
@@ -66,8 +69,13 @@ class Index:
                 self.generation += 1
             self._read_reviews()
 
-    def decide(self, corpus: str, clip: str, verdict: str, text: str = "", note: str = "", by: str = "") -> Decision:
-        """Write a decision about a clip as it stands here."""
+    def decide(
+        self, corpus: str, clip: str, verdict: str, text: str | None = None, note: str = "", by: str = ""
+    ) -> Decision:
+        """Write a decision about a clip as it stands here. text: None leaves it the correction that it has.
+
+        Raises KaikuError where it means nothing or could not be written.
+        """
         with self.lock:
             row = self.row(corpus, clip)
             digest = self.contents(corpus, row["shard"]).get(row["recording"])
@@ -76,9 +84,11 @@ class Index:
                     f"{row['recording']} is no longer among the recordings of {corpus}", remedy="Run the workflow."
                 )
             times = (round(row["start_s"] * 1000), round(row["end_s"] * 1000))
-            made = files.decide(
-                corpus, row["shard"], Decision(digest, row["recording"], *times, verdict, text, note, by)
-            )
+            wanted = Decision(digest, row["recording"], *times, verdict, text or "", note, by)
+            try:
+                made = files.decide(corpus, row["shard"], wanted, keeps_text=text is None)
+            except OSError as error:
+                raise KaikuError(f"the decision was not written: {error}") from error
             self._read_reviews()
             return made
 
@@ -114,7 +124,7 @@ class Index:
     # --- reading
 
     def _places(self) -> Iterator[tuple[str, str]]:
-        for corpus in self.own.corpora:
+        for corpus in self.corpora:
             for path in sorted((DATA / "segments" / corpus).glob("[0-9]*.parquet")):
                 yield corpus, path.stem
 
@@ -183,11 +193,12 @@ class Index:
             frame[name] = frame[name].fillna("").astype("category")
         self.frame = frame
         self.measures = sorted(set(frame.columns) - set(OWN))
-        self.rows = {pair: number for number, pair in enumerate(zip(frame["corpus"], frame["clip"]))}
+        self.pairs = list(zip(frame["corpus"], frame["clip"]))
+        self.rows = {pair: number for number, pair in enumerate(self.pairs)}
 
     def _read_reviews(self) -> None:
         found = {}
-        for corpus in self.own.corpora:
+        for corpus in self.corpora:
             for path in sorted((files.REVIEW / corpus).glob("[0-9]*.tsv")):
                 place = corpus, path.stem
                 signature = (*_signature([path]), self.generation)

@@ -1,4 +1,4 @@
-"""In which order clips are listened to, and which of them: row numbers of the index, made once a question."""
+"""In which order clips are listened to, and which of them: corpus and clip of each, made once a question."""
 
 import unicodedata
 from collections import OrderedDict
@@ -41,25 +41,24 @@ class Question:
 
 
 class Lists:
-    """Answers to questions about an index. An answer stays as it was until it is asked for anew: no list jumps while
-    somebody goes through it."""
+    """Answers to questions about an index. An answer stays as it was until it is asked for anew, whatever a run makes
+    meanwhile: no list jumps while somebody goes through it."""
 
     def __init__(self, index: Index):
         self.index = index
-        self._answers: OrderedDict[tuple[int, Question], np.ndarray] = OrderedDict()
+        self._answers: OrderedDict[Question, list[tuple[str, str]]] = OrderedDict()
         self._scores: tuple[int, pd.DataFrame, pd.DataFrame] | None = None
 
-    def rows(self, question: Question, *, anew: bool = False) -> "np.ndarray":
-        """Row numbers of the clips that are asked for, in their order."""
-        index = self.index
-        with index.lock:
-            key = index.generation, question
-            if anew or key not in self._answers:
-                self._answers.pop(key, None)
-                self._answers[key] = self._ordered(question, self._wanted(question))
+    def clips(self, question: Question, *, anew: bool = False) -> list[tuple[str, str]]:
+        """Corpus and clip of those that are asked for, in their order; some may be gone since the list was made."""
+        with self.index.lock:
+            if anew or question not in self._answers:
+                rows = self._ordered(question, self._wanted(question))
+                self._answers.pop(question, None)
+                self._answers[question] = [self.index.pairs[row] for row in rows]
                 while len(self._answers) > KEPT_QUESTIONS:
                     self._answers.popitem(last=False)
-            return self._answers[key]
+            return self._answers[question]
 
     def why(self, row: int, order: str) -> str:
         """Why a clip stands where it does, in words; empty where the order says it."""
@@ -148,7 +147,7 @@ def nearness(index: Index) -> "pd.DataFrame":
 
     frame = index.frame
     nearest, why = np.full(len(frame), np.nan), np.full(len(frame), "", object)
-    for corpus in index.own.corpora:
+    for corpus in index.corpora:
         mine = (frame["corpus"] == corpus).to_numpy(bool)
         for field, bounds in bounds_of(index, corpus).items():
             if field not in frame:

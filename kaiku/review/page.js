@@ -46,16 +46,19 @@ async function ask() {
   state.at = -1;
   draw();
   if (state.total) await open(0, false);
-  else { state.clip = null; $("clip").hidden = true; $("empty").hidden = false; $("empty").textContent = "No clip is like that."; }
+  else showNone("No clip is like that.");
 }
 
-const waiting = new Set();
-async function fetchPage(first) {
-  if (waiting.has(first)) return;
-  waiting.add(first);
+const waiting = new Map(); // by question and first line
+function fetchPage(first) {
+  const key = `${question} ${first}`;
+  if (!waiting.has(key)) waiting.set(key, readPage(first).finally(() => waiting.delete(key)));
+  return waiting.get(key);
+}
+
+async function readPage(first) {
   const own = question;
   const found = await attempt(() => source.clips({ ...state.asked, ...(DATA.clips ? {} : { seed: state.seed }), offset: first, limit: PAGE }));
-  waiting.delete(first);
   if (!found || own !== question) return;
   found.clips.forEach((line, i) => state.lines.set(first + i, line));
   draw();
@@ -96,25 +99,37 @@ const fateOf = (line) => (line.kept === null ? "" : line.kept ? "kept" : "droppe
 
 async function open(i, play = $("auto").checked) {
   if (i < 0 || i >= state.total) { toast(i < 0 ? "This is the first." : "This is the last."); return; }
-  if (!state.lines.has(i)) await fetchPage(Math.floor(i / PAGE) * PAGE);
-  const line = state.lines.get(i);
-  if (!line) return;
   state.at = i;
   stopEditing();
+  audio.pause();
   const box = $("list");
   if (i * ROW < box.scrollTop) box.scrollTop = i * ROW;
   if ((i + 1) * ROW > box.scrollTop + box.clientHeight) box.scrollTop = (i + 1) * ROW - box.clientHeight;
   draw();
   $("rail").setAttribute("aria-activedescendant", `line-${i}`);
-  audio.pause();
-  const clip = await attempt(() => source.clip(line.corpus, line.clip));
-  if (!clip || state.at !== i) return;
+  if (!state.lines.has(i)) await fetchPage(Math.floor(i / PAGE) * PAGE);
+  const line = state.lines.get(i);
+  const clip = line && await attempt(() => source.clip(line.corpus, line.clip));
+  if (!clip) { showNone("This clip could not be opened."); return; }
   show(clip);
   $("note").value = "";
-  if (clip.sound) { audio.removeAttribute("src"); return; }
+  if (clip.sound) { silence(); return; }
   audio.src = source.audio(clip);
   audio.playbackRate = +$("speed").value;
   if (play) audio.play().catch(() => {}); // a browser may refuse before the first key
+}
+
+/* No clip: keys that judge or correct do nothing until another one is opened. */
+function showNone(why) {
+  state.clip = null;
+  silence();
+  $("clip").hidden = true;
+  Object.assign($("empty"), { hidden: false, textContent: why });
+}
+
+function silence() {
+  audio.removeAttribute("src");
+  audio.load(); // else the clip before stays to be played
 }
 
 function show(clip) {
@@ -142,62 +157,6 @@ function show(clip) {
   $("history").replaceChildren(...clip.history.map(pastLine));
   $("sound").textContent = clip.sound;
   wave();
-}
-
-function others(clip) {
-  const found = [];
-  const add = (label, text, note = "", lacking = true) => {
-    const line = element("div", { className: "other", lang: clip.language }, element("b", { textContent: label }));
-    const words = text === clip.text ? ["the same"] : difference(clip.text, text, lacking);
-    line.append(...words, note && element("span", { className: "muted", textContent: `  ${note}` }));
-    found.push(line);
-  };
-  if (clip.text !== clip.own_text) add("before the correction", clip.own_text, "", false);
-  clip.texts.forEach((own, i) => {
-    const sure = own.confidence === null ? "" : `confidence ${own.confidence.toFixed(2)}`;
-    if (i > 0 || own.error) add(own.asr, own.text, own.error || sure);
-    if (own.raw !== own.text) add(`${own.asr}, as written`, own.raw, i > 0 ? "" : sure);
-  });
-  return found;
-}
-
-/* Words of `text` that `reference` has not are marked; where `lacking`, words it lacks are struck out: by the longest
-   common run. */
-function difference(reference, text, lacking) {
-  const a = reference.split(" "), b = text.split(" ");
-  if (!text) return ["nothing"];
-  if (a.length * b.length > 40000) return [text];
-  const length = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
-  for (let i = a.length - 1; i >= 0; i -= 1) {
-    for (let j = b.length - 1; j >= 0; j -= 1) {
-      length[i][j] = a[i] === b[j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
-    }
-  }
-  const parts = [];
-  let i = 0, j = 0;
-  while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) { parts.push(b[j], " "); i += 1; j += 1; }
-    else if (j < b.length && (i === a.length || length[i][j + 1] >= length[i + 1][j])) { parts.push(element("mark", { textContent: b[j] }), " "); j += 1; }
-    else { if (lacking) parts.push(element("del", { textContent: a[i], title: "not in this text" }), " "); i += 1; }
-  }
-  return parts;
-}
-
-const figure = (value) => (value === null ? "" : String(+value.toPrecision(4)));
-
-function measureRow(own) {
-  const bounds = own.min === null && own.max === null ? "" : own.max === null ? `at least ${figure(own.min)}` : own.min === null ? `at most ${figure(own.max)}` : `${figure(own.min)} to ${figure(own.max)}`;
-  const row = element("tr", { className: own.ok === false ? "out" : "" });
-  for (const text of [own.name, own.value === null ? "not measurable" : figure(own.value), bounds]) row.append(element("td", { textContent: text }));
-  row.append(element("td", { className: "muted", textContent: own.meaning }));
-  return row;
-}
-
-function pastLine(own) {
-  const when = new Date(own.time);
-  const parts = [own.verdict === "none" ? "withdrawn" : own.verdict, own.text && `“${own.text}”`, own.note && `(${own.note})`];
-  parts.push(own.reviewer && `by ${own.reviewer}`, Number.isNaN(+when) ? own.time : when.toLocaleString());
-  return element("li", { dir: "auto", textContent: parts.filter(Boolean).join(" ") });
 }
 
 /* ---- sound */
@@ -240,15 +199,15 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", wave);
 async function decide(verdict, { text, forward = true, forget = false } = {}) {
   const before = state.clip;
   if (!before) return;
-  const was = before.decision;
-  const own = text ?? (was && verdict !== "none" ? was.text : "");
-  const made = { corpus: before.corpus, clip: before.clip, verdict, text: own, note: $("note").value };
+  const made = { corpus: before.corpus, clip: before.clip, verdict, note: $("note").value };
+  if (text !== undefined) made.text = text; // else the newest correction stays, whoever made it meanwhile
   const clip = await attempt(() => source.decide(made));
   if (!clip) return;
-  if (!forget) state.undo.push({ corpus: before.corpus, clip: before.clip, was });
+  if (!forget) state.undo.push({ corpus: before.corpus, clip: before.clip, was: clip.history.at(-2) });
   refreshCounts();
   if (state.clip === before) { show(clip); $("note").value = ""; }
-  toast({ keep: "Kept", reject: "Rejected", text: "Text corrected", none: "Withdrawn" }[verdict]);
+  if (source.warning) toast(source.warning, true);
+  else toast({ keep: "Kept", reject: "Rejected", text: "Text corrected", none: "Withdrawn" }[verdict]);
   if (forward && state.at + 1 < state.total) await open(state.at + 1);
 }
 
@@ -296,6 +255,7 @@ const lasting = (seconds) => (seconds < 120 ? `${seconds} s` : seconds < 3600 ? 
 async function refreshCounts() {
   const found = await attempt(() => source.overview());
   if (!found) return;
+  $("saved").textContent = source.saved;
   document.title = `Review of ${found.dataset}`;
   $("title").textContent = `Review of ${found.dataset}`;
   const decided = Object.values(found.decided).reduce((sum, n) => sum + n, 0);
@@ -327,7 +287,6 @@ async function begin() {
   if (found.measures.length) $("order").append(byMeasure);
   for (const [value, count] of Object.entries(found.reasons)) $("reason").append(element("option", { value, textContent: `${value} (${count})` }));
   state.asked.order = $("order").value;
-  $("saved").textContent = source.saved;
   $("download").hidden = !source.download;
   await ask();
 }

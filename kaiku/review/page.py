@@ -10,7 +10,8 @@ from typing import Any
 def compose(data: dict[str, Any]) -> str:
     """The page with its data: where the server is (`token`), or everything itself (`clips`)."""
     own = files("kaiku.review")
-    style, *scripts = ((own / name).read_text(encoding="utf-8") for name in ("page.css", "source.js", "page.js"))
+    parts = ("page.css", "source.js", "beside.js", "page.js")
+    style, *scripts = ((own / name).read_text(encoding="utf-8") for name in parts)
     script = "\n".join(scripts)
     policy = (
         "default-src 'none'; img-src data:; media-src 'self' data:; connect-src 'self'; base-uri 'none'; "

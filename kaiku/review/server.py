@@ -14,7 +14,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from kaiku.errors import KaikuError
 from kaiku.review import page, shown
@@ -49,10 +49,10 @@ class Review:
             raise KaikuError(f"unknown: {', '.join(sorted(unknown))}")
         question = Question(**asked, seed=seed)
         with self.index.lock:
-            found = self.lists.rows(question, anew=bool(anew))
+            found = self.lists.clips(question, anew=bool(anew))
             first = _whole(offset, "offset")
             part = found[first : first + min(_whole(limit, "limit"), MOST_LINES)]
-            lines = [shown.line(self.index, self.lists, int(row), question.order) for row in part]
+            lines = [shown.line(self.index, self.lists, *pair, question.order) for pair in part]
         return {"total": len(found), "offset": first, "clips": lines}
 
     def clip(self, *, corpus: str, clip: str) -> dict[str, Any]:
@@ -66,8 +66,10 @@ class Review:
         self.index.refresh()
         return {"decisions": shown.lapsed(self.index)}
 
-    def decide(self, *, corpus: str, clip: str, verdict: str, text: str = "", note: str = "") -> dict[str, Any]:
-        """Write a decision; returns the clip as it stands then."""
+    def decide(
+        self, *, corpus: str, clip: str, verdict: str, text: str | None = None, note: str = ""
+    ) -> dict[str, Any]:
+        """Write a decision; returns the clip as it stands then. Without a text, the correction that stands holds on."""
         self.index.decide(corpus, clip, verdict, text, note, self.reviewer)
         return self.clip(corpus=corpus, clip=clip)
 
@@ -153,8 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Silent: addresses hold the token."""
 
     def _asked(self) -> tuple[str, dict[str, str]]:
-        parts = urlsplit(self.path)
-        return parts.path, {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        path, _, query = self.path.partition("?")
+        return path, {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
 
     def _may(self, token: str) -> bool:
         """Whether the request is for this very address, and from somebody who knows the token; answered where not."""
@@ -182,7 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
         except KaikuError as error:
             self._refuse(HTTPStatus.CONFLICT, str(error))
         except OSError as error:
-            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}; nothing was written")
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         except Exception as error:
             traceback.print_exc()
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"{type(error).__name__}: {error}")

@@ -20,7 +20,7 @@ def overview(index: Index) -> dict[str, Any]:
     return {
         "system": index.settings.system,
         "dataset": index.dataset,
-        "corpora": list(index.own.corpora),
+        "corpora": index.corpora,
         "clips": len(frame),
         "seconds": round(float(frame["duration_s"].sum())),
         "kept": int((kept == True).sum()),  # noqa: E712
@@ -33,13 +33,16 @@ def overview(index: Index) -> dict[str, Any]:
     }
 
 
-def line(index: Index, lists: Lists, number: int, order: str) -> dict[str, Any]:
-    """A clip in the list."""
+def line(index: Index, lists: Lists, corpus: str, name: str, order: str) -> dict[str, Any]:
+    """A clip in the list; one that is gone since the list was made keeps its place."""
+    number = index.rows.get((corpus, name))
+    if number is None:
+        return {"corpus": corpus, "clip": name, **_GONE}
     row = index.frame.iloc[number]
-    decision = index.decided.get((row["corpus"], row["clip"]))
+    decision = index.decided.get((corpus, name))
     return {
-        "corpus": row["corpus"],
-        "clip": row["clip"],
+        "corpus": corpus,
+        "clip": name,
         "seconds": round(float(row["duration_s"]), 2),
         "text": decision.text if decision and decision.corrects else _text(row["text"]),
         "language": row["language"],
@@ -57,7 +60,7 @@ def clip(index: Index, lists: Lists, sound: Sound, corpus: str, name: str) -> di
     decision = index.decided.get((corpus, name))
     score, why = lists.suspicion(number)
     return {
-        **line(index, lists, number, ""),
+        **line(index, lists, corpus, name, ""),
         "recording": row["recording"],
         "start_s": row["start_s"],
         "end_s": row["end_s"],
@@ -130,6 +133,15 @@ def lapsed(index: Index) -> list[dict[str, Any]]:
     return [{"corpus": corpus, **told(one.decision), "why": one.why} for corpus, one in index.lapsed()]
 
 
+_GONE = {
+    "seconds": 0.0,
+    "text": "",
+    "language": "",
+    "kept": None,
+    "reason": "",
+    "verdict": "",
+    "why": "no longer there",
+}
 _MEANINGS = {
     "duration_s": "s, length of the clip.",
     "confidence": "0..1, of the transcriber in its text; of given texts, how well text and clip match in time.",
@@ -141,7 +153,7 @@ def _next(row: dict[str, Any], decision: Decision | None) -> str:
     if row["kept"] is None or decision is None:
         return ""
     if decision.verdict == KEEP and not row["kept"]:
-        return "the next run takes it, unless it failed, has no text or lies between two splits"
+        return "the next run takes it, unless it failed, has no text, lies between two splits or outside of the subset"
     if decision.verdict == REJECT and row["kept"]:
         return "the next run leaves it out"
     if decision.verdict == TEXT and not row["kept"] and row["reason"] != "no_text":
@@ -154,7 +166,7 @@ def _next(row: dict[str, Any], decision: Decision | None) -> str:
 def _heard(index: Index, sound: Sound, row: dict[str, Any]) -> dict[str, Any]:
     try:
         audio = sound.of(row["corpus"], row["shard"], row["clip"], index.generation)
-    except KaikuError as error:
+    except (KaikuError, OSError) as error:
         return {"peaks": [], "sample_rate": None, "sound": str(error)}
     return {"peaks": peaks(audio.samples), "sample_rate": audio.sample_rate, "sound": ""}
 

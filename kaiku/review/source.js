@@ -42,8 +42,18 @@ const ESCAPES = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 
 function exportSource(data) {
   const store = `kaiku-review-${data.overview.system}-${data.overview.dataset}-${data.made}`;
-  let decided = {};
-  try { decided = JSON.parse(localStorage.getItem(store) || "{}"); } catch { /* no store where the file was opened */ }
+  const decided = {};
+  let stored = true;
+  /* The file may be open in another tab, which adds to the same store. */
+  const unite = () => {
+    try {
+      for (const [clip, own] of Object.entries(JSON.parse(localStorage.getItem(store) || "{}"))) {
+        const each = new Map([...(decided[clip] || []), ...own].map((one) => [JSON.stringify(one), one]));
+        decided[clip] = [...each.values()].sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
+      }
+    } catch { stored = false; }
+  };
+  unite();
   const key = (clip) => `${clip.corpus}\n${clip.clip}`;
   const by = new Map(data.clips.map((clip) => [key(clip), clip]));
   const present = (clip) => {
@@ -74,17 +84,20 @@ function exportSource(data) {
     clip: async (corpus, clip) => present(by.get(`${corpus}\n${clip}`)),
     lapsed: async () => ({ decisions: [] }),
     decide: async (made) => {
+      unite();
       const clip = by.get(`${made.corpus}\n${made.clip}`);
-      const before = present(clip).history;
+      const { history: before, decision: last } = present(clip);
       const newest = before.length ? Date.parse(before[before.length - 1].time) || 0 : 0;
+      const text = made.text ?? (last && made.verdict !== "none" ? last.text : "");
       const time = new Date(Math.max(Date.now(), newest + 1)).toISOString();
-      const own = { verdict: made.verdict, text: made.text || "", note: made.note || "", reviewer: data.overview.reviewer, time };
+      const own = { verdict: made.verdict, text, note: made.note || "", reviewer: data.overview.reviewer, time };
       (decided[key(clip)] ||= []).push(own);
-      try { localStorage.setItem(store, JSON.stringify(decided)); } catch { /* told below the keys */ }
+      try { localStorage.setItem(store, JSON.stringify(decided)); stored = true; } catch { stored = false; }
       return present(clip);
     },
     audio: (clip) => clip.audio,
     download: () => {
+      unite();
       const escape = (field) => String(field).replace(/[\\\t\n\r]/g, (found) => ESCAPES[found]);
       const lines = [data.columns];
       for (const clip of data.clips) {
@@ -98,7 +111,8 @@ function exportSource(data) {
       link.click();
       return { lines: lines.length - 1, text };
     },
-    saved: "Decisions stay in this browser, for this file. Download them before you leave, and merge them with --import.",
+    get warning() { return stored ? "" : "This browser stores nothing for this file: download the decisions before you close it."; },
+    get saved() { return this.warning || "Decisions stay in this browser, for this file. Download them before you leave, and merge them with --import."; },
   };
 }
 

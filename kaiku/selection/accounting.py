@@ -18,8 +18,9 @@ def account(frame: "pd.DataFrame") -> Account:
 
     {source, kept, dropped: {reason: ...}, outside, overlap, splits: {split: ...}, warned: {code: ...}}, each
     {seconds, clips}; `source` counts each recording once, `outside` is the time of segmented recordings between their
-    clips, `overlap` the time that stands in two clips, `warned` is within `kept`. clipless: recordings that gave no
-    clip, by reason. Shards of one corpus may be joined first, corpora may not: recordings may have the same names.
+    clips, `overlap` the time that stands in two clips, both net: within a recording the one is taken off the other.
+    `warned` is within `kept`. clipless: recordings that gave no clip, by reason. Shards of one corpus may be joined
+    first, corpora may not: recordings may have the same names.
     """
     recording_s = frame.groupby("recording", sort=False)["recording_s"].first()
     between_s = recording_s - frame.groupby("recording", sort=False)["duration_s"].sum()

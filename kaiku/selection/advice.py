@@ -43,12 +43,20 @@ def nothing_kept(dataset: str, settings: DatasetSettings, account: Mapping[str, 
     look = f"look at results/datasets/{dataset}/report.html (make survey DATASET={dataset})"
     if not kept:
         return KaikuError(f"dataset {dataset}: 0 of {clips} clips kept{why}", remedy=f"Change that, or {look}")
-    shares = f"split.val is {settings.split.val}" if settings.split.val else "split.val is 0"
+    held_out, remedy = ("val",), "Raise split.val, name recordings to hold out (val: [id, ...])"
+    if split == "train":
+        held_out = ("val", "test")
+        remedy = "Take a larger subset" if "subset" in account["dropped"] else "Hold out less"
+    shares = " and ".join(f"split.{name} is {_share(getattr(settings.split, name))}" for name in held_out)
     return KaikuError(
         f"dataset {dataset}: {kept} of {clips} clips kept, none of them in {split}; {shares}",
         expected="something to train on, and something held out that the best checkpoint is chosen by",
-        remedy=f"Raise split.val, name recordings to hold out (val: [id, ...]), or {look}",
+        remedy=f"{remedy}, or {look}",
     )
+
+
+def _share(part: float | tuple[str, ...]) -> str:
+    return f"[{', '.join(part)}]" if isinstance(part, tuple) else f"{part:g}"
 
 
 def _counts(clips: int, total: int, clipless: int) -> Iterator[str]:

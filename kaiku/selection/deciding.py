@@ -51,19 +51,24 @@ def decide(
     *,
     recordings_total: int,
     withdrawn: Collection[str] = (),
+    keep: Collection[str] = (),
+    reject: Collection[str] = (),
+    untrained: Collection[str] = (),
     shards: int = 1,
 ) -> "pd.DataFrame":
     """One row per row of `segments`, in its order, with COLUMNS: kept or not, the reason, the split, the text.
 
     settings: of one corpus (`DatasetSettings.of`). recordings_total: recordings in the whole corpus, which one shard
-    cannot know; more than FEW_RECORDINGS are all one. withdrawn: speakers who took their consent back. shards: of the
-    whole dataset that hold recordings; matters to `subset.hours` alone.
+    cannot know; more than FEW_RECORDINGS are all one. withdrawn: speakers who took their consent back. keep,
+    reject: clips that somebody listened to, which no bound drops, or which are left out. untrained: derived clips whose
+    source the dataset does not train on. shards: of the whole dataset that hold recordings; matters to `subset.hours`
+    alone.
     Reasons, of which the first that holds is given: consent_withdrawn, failed:segment, no_clip, failed:transcribe,
     no_text, failed:measure, then by measure in alphabetical order <measure>_not_measurable (only where required),
-    <measure>_low, <measure>_high, then split_gap, at last subset. A stage that failed counts only where the dataset
-    asks it something. warnings: codes of the same form for what `warn` holds against a clip that is kept, with commas
-    between. duration_s of a row without clip is its recording's length. Raises KaikuError where a table lacks a row or
-    a measure asked for.
+    <measure>_low, <measure>_high, then split_gap, review_rejected, source_not_train, at last subset. A stage that
+    failed counts only where the dataset asks it something. warnings: codes of the same form for what `warn` holds
+    against a clip that is kept, with commas between. duration_s of a row without clip is its recording's length. Raises
+    KaikuError where a table lacks a row or a measure asked for.
     """
     import numpy as np
 
@@ -96,10 +101,13 @@ def decide(
         drop(text == "", "no_text")
     if set(settings.select) & set(of_checks):
         drop(measured["status"] == "failed", "failed:measure")
+    is_bound = ~frame["clip"].isin(set(keep)).to_numpy()
     for code, rows in _violations(settings.select, facts, frame["language"]):
-        drop(rows, code)
+        drop(rows & is_bound, code)
     split = split_of(segments, is_clip, settings.split, recordings_total)
     drop(split == "gap", "split_gap")
+    drop(frame["clip"].isin(set(reject)), "review_rejected")
+    drop(frame["clip"].isin(set(untrained)), "source_not_train")
     if settings.subset:
         within = in_subset(segments, frame["duration_s"].to_numpy(), reason == "", split, settings.subset, shards)
         drop(~within, "subset")

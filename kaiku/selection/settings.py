@@ -68,8 +68,9 @@ class Bounds(Strict):
 
 
 def _check_range(low: float | None, high: float | None, where: str) -> None:
-    if any(math.isnan(bound) for bound in (low, high) if bound is not None):
-        raise ValueError(f"{where}a bound is not a number")
+    for bound in (low, high):
+        if bound is not None and not math.isfinite(bound):
+            raise ValueError(f"{where}{bound} is no bound: write a number, or null where the range is open")
     if low is not None and high is not None and low > high:
         raise ValueError(f"{where}min {low} is above max {high}: nothing could be kept")
 
@@ -226,6 +227,13 @@ class DatasetSettings(Strict):
         own = self.per_corpus.get(corpus)
         bounds = {"select": _laid(self.select, own.select), "warn": _laid(self.warn, own.warn)} if own else {}
         return self.model_copy(update={**bounds, "corpora": (corpus,), "per_corpus": {}})
+
+    def of_derived(self) -> "DatasetSettings":
+        """What holds for clips that are made from others of the dataset: those bring their split, text and share."""
+        own = {"split": SplitSettings(val=0.0, test=0.0), "require_text": False}
+        if self.subset and self.subset.share is not None:
+            own["subset"] = None
+        return self.model_copy(update=own)
 
     def bounds(self) -> dict[str, dict[str, Bounds]]:
         """All bounds, by the setting that they stand in: `select`, `per_corpus.otso.warn`."""

@@ -14,8 +14,8 @@ FORMAT = 1
 class StageKey:
     """Everything but an item's own inputs that a stage's result depends on.
 
-    labelling: modules that only fill columns which `Item.label` gives. Their edit makes tables anew and
-    computes no item.
+    labelling: modules whose outcome shows without computing an item, in the columns that `Item.label` gives or in the
+    item's inputs. Their edit runs the job, and computes no item whose inputs stay.
     """
 
     stage: str

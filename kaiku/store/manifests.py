@@ -184,7 +184,8 @@ def read_table(path: Path, columns: Sequence[str], row: Callable[..., T], *, rem
         try:
             rows.append(row(*map(_unescape, fields)))
         except (KeyError, TypeError, ValueError) as error:
-            raise CorruptFile(f"{path}, line {number}: {line!r}", expected=", ".join(columns), remedy=remedy) from error
+            found = f"{path}, line {number}: {line!r} ({error})"
+            raise CorruptFile(found, expected=", ".join(columns), remedy=remedy) from error
     return rows
 
 

@@ -30,6 +30,14 @@ def sentences(selection: Path, token_rows: Path, codes: Path, split: str) -> Ite
     return packing.sentences(rows.read(selection, SELECTION).to_pylist(), places, encoded, split)
 
 
+def unencoded(selection: Path, token_rows: Path, split: str) -> int:
+    """How many kept clips of a split have no tokens."""
+    tokens = rows.read(token_rows, TOKENS).to_pylist()
+    encoded = {row["clip"] for row in tokens if row["status"] == rows.STATUS_OK}
+    chosen = [row for row in rows.read(selection, SELECTION).to_pylist() if row["kept"] and row["split"] == split]
+    return sum(row["clip"] not in encoded for row in chosen)
+
+
 def read_packs(paths: Iterable[Path]) -> list[Sentence]:
     """All sentences of some packs, in the order given."""
     return [sentence for path in paths for sentence in read_protos(path)]

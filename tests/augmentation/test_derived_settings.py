@@ -45,6 +45,7 @@ def test_the_resolved_configuration_reads_back():
         (lambda c: c["corpora"]["aino-slow"]["derived"].update(of="anio"), "did you mean 'aino'"),
         (lambda c: c["corpora"]["aino-slow"].update(layout="wav_lab"), "layout: a derived corpus has no recordings"),
         (lambda c: c["corpora"]["aino-slow"].update(segment={"mode": "vad"}), "segment: a derived corpus has no"),
+        (lambda c: c["corpora"]["aino-slow"].update(consent={"withdrawn": ["aino"]}), "takes it back in aino"),
         (lambda c: c["corpora"]["aino-slow"].update(licence="own"), "licence: a derived corpus has that of aino"),
         (lambda c: c["corpora"]["aino-slow"]["derived"].update(speed=1.0), "nothing is changed"),
         (lambda c: c["corpora"]["aino-slow"]["derived"].update(sped=0.9), "speed"),

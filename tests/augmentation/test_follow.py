@@ -4,8 +4,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiku.augmentation.follow import NOT_TRAINED, derived_clip, follow, inherited, source_clip
-from kaiku.selection import COLUMNS, account
+from kaiku.augmentation.follow import derived_clip, inherited, retold, source_clip, untrained
+from kaiku.selection import COLUMNS
 
 FATES = ("train", "val", "test", "dropped")
 
@@ -30,7 +30,7 @@ def decided(fates, corpus=""):
                 "recording_s": 2.0,
             }
         )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"kept": bool})
 
 
 def test_the_name_leads_back_whatever_it_holds():
@@ -42,22 +42,18 @@ def test_the_name_leads_back_whatever_it_holds():
     source=st.dictionaries(st.text("abc~@-", min_size=1, max_size=4), st.sampled_from(FATES), max_size=12),
     own=st.dictionaries(st.text("abc~@-", min_size=1, max_size=4), st.sampled_from(FATES), max_size=12),
 )
-def test_only_what_the_source_trains_on_is_kept(source, own):
-    frame = follow(decided(own, "slow"), decided(source))
-    for row in frame.itertuples():
-        clip = source_clip(row.clip)
-        trained = source.get(clip) == "train"
-        assert row.kept == (trained and own[clip] != "dropped")
-        assert row.split == ("train" if row.kept else "")
-        assert row.text == (f"text of {clip}" if row.kept else "")
-        assert (row.reason == "") == row.kept
-        if not row.kept:
-            assert row.reason == ("hum_db_high" if own[clip] == "dropped" else NOT_TRAINED)
-    assert list(frame.columns) == list(COLUMNS) and len(frame) == len(own)
-    if own:
-        sums = account(frame)
-        seconds = sums["kept"]["seconds"] + sum(part["seconds"] for part in sums["dropped"].values())
-        assert seconds == 1.5 * len(own)
+def test_only_what_the_source_trains_on_may_be_kept_and_says_what_it_says(source, own):
+    frame, of = decided(own, "slow"), decided(source)
+    left = untrained(frame["clip"], of)
+    assert {source_clip(clip) for clip in left} == {clip for clip in own if source.get(clip) != "train"}
+    kept = frame[frame["kept"] & ~frame["clip"].isin(left)].assign(text="before")
+    assert list(retold(kept, of)["text"]) == [f"text of {source_clip(clip)}" for clip in kept["clip"]]
+    dropped = frame[~frame["kept"]]
+    assert list(retold(dropped, of)["text"]) == [""] * len(dropped)
+
+
+def test_a_recording_without_clips_follows_nobody():
+    assert untrained(pd.Series(["a~slow", None], dtype=object), decided({"a": "val"})) == {"a~slow"}
 
 
 def test_texts_are_inherited_in_the_order_of_the_derived_clips():

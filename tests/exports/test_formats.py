@@ -9,12 +9,15 @@ import pytest
 import soundfile
 from exported_world import RATE, corpus, tone
 
+from kaiku import stages
 from kaiku.audio.resample import resample
 from kaiku.errors import SettingsError
+from kaiku.exports import _names, _texts
 from kaiku.exports._audio import levels_of
 from kaiku.exports._held_out import held_out
 from kaiku.exports._names import Names, safe
-from kaiku.store import digest, tables
+from kaiku.store import digest, rows, tables
+from kaiku.store.artefacts import TOKENS
 
 
 def given(layout, folder, **options):
@@ -201,6 +204,48 @@ def test_clips_of_one_name_in_two_corpora_stay_apart_with_their_licences(world, 
     assert "aino: CC0-1.0" in said and "otso: CC-BY-NC-4.0" in said and "Not for commercial use" in said
 
 
+def two_corpora(world, speaker):
+    """Two corpora with a clip each, of a speaker of one name."""
+    for name in ("aino", "otso"):
+        world.config["corpora"][name] = corpus(name, "own") | {"speaker": speaker}
+        world.speak(f"by-{name}", samples=tone(300 if name == "aino" else 400, 0.5), corpus=name)
+    world.config["datasets"]["all"]["corpora"] = ["aino", "otso"]
+    world.make()
+
+
+def test_two_people_of_one_name_are_two_voices(world):
+    two_corpora(world, "p225")
+    _, folder = world.export("fish")
+    assert {path.name for path in (folder / "train").iterdir()} == {"aino_p225", "otso_p225"}
+    _, folder = world.export("fish", speakers={"otso/p225": "SPK2"})
+    assert {path.name for path in (folder / "train").iterdir()} == {"aino_p225", "SPK2"}
+    _, folder = world.export("jsonl", speakers={"p225": "one"})
+    speakers = [json.loads(line)["speaker"] for line in (folder / "metadata.jsonl").read_text().splitlines()]
+    assert speakers == ["one", "one"], "who gives both one name says that they are one"
+
+
+def test_another_name_for_nobody_is_told(spoken, capsys):
+    spoken.export("jsonl", speakers={"anio": "SPK1", "otso/aino": "SPK2", "aino/aino": "SPK3"})
+    said = capsys.readouterr().err
+    assert "exports.out.speakers.anio: no clip of the export is of that speaker; did you mean 'aino'?" in said
+    assert "speakers.otso/aino: no clip" in said and "speakers.aino/aino" not in said
+
+
+def test_clips_without_tokens_are_counted(spoken, capsys):
+    spoken.config["bases"] = {"env": {"path": "x", "licence": "own"}}
+    spoken.config["codecs"] = {"env": {"kind": "env", "base": "env"}}
+    clips = [f"clip-{number}" for number in range(6)]
+    own = {"key": "k", "status": "ok", "frames": 1}
+    table = [{**own, "item": clip, "clip": clip, "first": first} for first, clip in enumerate(clips)]
+    table[0]["status"] = table[1]["status"] = "failed"
+    path = Path("data/tokens/env/aino/000.parquet")
+    rows.write(path, rows.table(table, TOKENS))
+    np.save(path.with_suffix(".npy"), np.zeros((6, 2), "<u2"))
+    _, folder = spoken.export("fish", codec="env")
+    assert "4 kept clips have no tokens of env and are left out" in capsys.readouterr().err
+    assert {path.stem for path in folder.rglob("*.npy")} == set(clips[2:])
+
+
 def test_no_clip_kept_is_told(world, capsys):
     world.config["datasets"]["all"]["select"] = {"duration_s": [9, 10]}
     world.speak("short")
@@ -226,6 +271,28 @@ def test_the_same_content_is_not_written_again(spoken, capsys):
     assert digest.of_tree(folder) != first
     kept = [path for path in Path("work/carry/export/out").iterdir() if path.is_dir()]
     assert len(kept) == 1, "an export is as large as the audio: the one before is not kept"
+
+
+def test_code_that_says_something_else_writes_again(spoken, capsys, monkeypatch):
+    corrected("clip-1", "Huomenna on 6. päivä")
+    spoken.export("ljspeech")
+    monkeypatch.setattr(_names, "safe", lambda text: f"x-{text}")
+    _, folder = spoken.export("ljspeech")
+    assert "computed 1, reused 0" in capsys.readouterr().err
+    assert all(line.startswith("x-clip") for line in (folder / "metadata.csv").read_text().splitlines())
+    monkeypatch.setattr(_texts, "normalise", lambda text, language: "toisin")
+    _, folder = spoken.export("ljspeech")
+    assert given("ljspeech", folder)["x-clip-1"][0] == "toisin"
+    capsys.readouterr()
+    monkeypatch.setattr(_texts, "normalise", lambda text, language: "toisin".lower())
+    spoken.export("ljspeech")
+    assert "computed 0, reused 1" in capsys.readouterr().err, "another way to the same"
+
+
+def test_the_rule_is_told_of_the_code_that_says_names_and_texts(spoken):
+    spoken.export("ljspeech")
+    code = json.loads(stages.export(spoken.settings, "out").text())["code"]
+    assert {"kaiku.exports._names", "kaiku.exports._texts"} <= code.keys()
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,14 @@ def told(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "corpus.json").write_text(json.dumps({"format": 1, "shards": 1}))
 
-    def say(split, trained=True, names=NAMES, text="normalised", **corpus):
+    def say(split, trained=True, names=NAMES, text="normalised", derived=(), **corpus):
+        derived = {name: {"derived": {"of": "voices", "speed": 0.9}} for name in derived}
         rows = [AudioRow(name, f"{name}.wav", "d", 1, f"s{n % 4}", "fi", {}) for n, name in enumerate(names)]
         manifests.write_audio(manifests.audio_path(folder, "000"), rows)
         config = {
             "system": "small",
-            "corpora": {"voices": {"layout": "recordings", "licence": "CC0-1.0", **corpus}},
-            "datasets": {"all": {"corpora": ["voices"], "split": split, "text": text}},
+            "corpora": {"voices": {"layout": "recordings", "licence": "CC0-1.0", **corpus}, **derived},
+            "datasets": {"all": {"corpora": ["voices", *derived], "split": split, "text": text}},
             "codecs": {"toy": {"kind": "env", "dataset": "all"}},
             "runs": {"run": {"family": "fish", "dataset": "all", "codec": "toy"}} if trained else {},
         }
@@ -47,6 +48,7 @@ def test_a_share_that_draws_nobody_is_told_with_one_that_does(told):
     assert line.startswith("dataset all: split.val") and "none of its 20 recordings" in line
     advised = float(line.split("Write split.val: ")[1].split(",")[0])
     assert told({"val": enough}) == told({"val": advised}) == []
+    assert told({"val": low}, derived=["slow", "slower"]) == [line], "derived clips are of the same recordings"
 
 
 def test_by_speaker_they_are_few(told):

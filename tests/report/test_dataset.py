@@ -207,3 +207,13 @@ def test_a_dataset_that_keeps_nothing_says_so():
     assert "make survey DATASET=mine" in str(error)
     held = nothing_kept("mine", settings(), {**account, "kept": {"clips": 4}, "dropped": {}}, "val")
     assert "4 of 4 clips kept, none of them in val; split.val is 0." in str(held) and "Raise split.val" in str(held)
+
+
+def test_nothing_to_train_on_is_mended_by_holding_out_less():
+    account = {"source": {"clips": 4}, "kept": {"clips": 4}, "clipless": {}, "warned": {}, "dropped": {}}
+    all_held_out = settings(split={"val": ["*"], "test": 0.25})
+    said = str(nothing_kept("mine", all_held_out, account, "train"))
+    assert "none of them in train; split.val is [*] and split.test is 0.25." in said and "Hold out less, or" in said
+    account["dropped"] = {"subset": {"clips": 2}}
+    assert "Take a larger subset, or" in str(nothing_kept("mine", all_held_out, account, "train"))
+    assert "split.val is [*]." in str(nothing_kept("mine", all_held_out, account, "val"))

@@ -64,6 +64,15 @@ class Browser:
     def open(self, url: str) -> None:
         self._ask("POST", "/url", {"url": url})
 
+    def new_tab(self) -> str:
+        """Open another tab and turn to it; returns the one before."""
+        before = self._ask("GET", "/window")
+        self.turn_to(self._ask("POST", "/window/new", {"type": "tab"})["handle"])
+        return before
+
+    def turn_to(self, tab: str) -> None:
+        self._ask("POST", "/window", {"handle": tab})
+
     def press(self, *keys: str) -> None:
         """Press keys one after another, as a person does: each goes to where the focus is."""
         actions = []

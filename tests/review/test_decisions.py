@@ -1,3 +1,5 @@
+from functools import partial
+
 import pandas as pd
 import pytest
 
@@ -26,16 +28,15 @@ def frames():
     return segments, transcripts, pd.DataFrame({"clip": clips, "status": "ok"})
 
 
-def selected(made, text="normalised", tag="fi", heard="fi"):
+def selected(made, tag="fi", heard="fi", **values):
     segments, transcripts, measures = frames()
     transcripts["language"] = heard
-    own = DatasetSettings(corpora=("x",), select={"duration_s": [0, 5]}, split={"val": 0}, text=text)
+    own = DatasetSettings(corpora=("x",), **{"select": {"duration_s": [0, 5]}, "split": {"val": 0}, **values})
     clips = zip(segments["clip"], segments["recording"], segments["start_s"], segments["end_s"])
     contents = {clip: f"digest-{clip}" for clip in segments["clip"]}
     frame = decisions.select(
-        lambda texts, own: decide(segments, texts, measures, own, recordings_total=6),
+        partial(decide, segments, measures=measures, settings=own, recordings_total=6),
         transcripts,
-        own,
         match(clips, contents, made),
         dict.fromkeys(segments["clip"], tag),
     )
@@ -60,7 +61,7 @@ def test_verdicts_win_over_bounds():
     assert list(frame.loc[["c0", "c1", "c2"], "review"]) == ["reject", "keep", "text"]
     assert frame.loc["c1", "text"] == "vanha" and frame.loc["c0", "text"] == ""
     assert frame.loc["c2", "text"] == "Uusi kolme kappaletta"
-    assert selected([of("c2", TEXT, text="Uusi 3 kpl")], "raw").loc["c2", "text"] == "Uusi 3 kpl"
+    assert selected([of("c2", TEXT, text="Uusi 3 kpl")], text="raw").loc["c2", "text"] == "Uusi 3 kpl"
 
 
 def test_a_correction_leaves_the_bounds_their_say_and_gives_a_text_where_none_was():
@@ -90,6 +91,21 @@ def test_keeping_overrides_no_failure_and_makes_no_text():
     frame = selected([of("c4", KEEP), of("c5", KEEP), of("c5", KEEP, text="sanottu", time="2027")])
     assert list(frame.loc[["c4", "c5"], "reason"]) == ["no_text", "failed:transcribe"]
     assert not frame.loc[["c4", "c5"], "kept"].any()
+
+
+def test_what_people_keep_and_reject_counts_in_a_subset_by_hours():
+    """Clips of 1 s or, where the number is odd, of 9 s that the bound drops."""
+    plain = selected([], subset={"hours": 2 / 3600})
+    assert set(plain.index[plain["kept"]]) == {"c0", "c2"}
+    kept = selected([of("c3", KEEP)], subset={"hours": 9 / 3600}, select={"duration_s": [2, 5]})
+    assert list(kept.index[kept["kept"]]) == ["c3"], "what the bounds drop takes no place from it"
+    rejected = selected([of("c0", REJECT)], subset={"hours": 1 / 3600})
+    assert list(rejected.index[rejected["kept"]]) == ["c2"] and rejected.loc["c0", "reason"] == "review_rejected"
+
+
+def test_keeping_makes_no_room_beyond_the_hours():
+    made = [of(clip, KEEP) for clip in ("c1", "c3")]
+    assert selected(made, subset={"hours": 10 / 3600}).query("kept")["duration_s"].sum() <= 10
 
 
 def test_a_reason_that_held_before_a_rejection_stays():

@@ -71,7 +71,7 @@ def test_a_recording_that_is_not_here_is_told(world, tmp_path):
     [
         (lambda: line(corpus="nobody"), "line 3: corpus 'nobody'"),
         (lambda: line(verdict="perhaps"), "line 3"),
-        (lambda: line(verdict="text"), "without a text"),
+        (lambda: line(verdict="text"), "line 3"),
         (lambda: "cut off", "line 3: 1 fields"),
     ],
 )

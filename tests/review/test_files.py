@@ -6,7 +6,7 @@ import pytest
 
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.review import files
-from kaiku.review.decisions import Decision
+from kaiku.review.decisions import Decision, latest
 from kaiku.store import atomic, manifests
 from kaiku.store.manifests import AudioRow
 from kaiku.store.shards import shard_of
@@ -60,6 +60,9 @@ def test_a_file_that_was_not_touched_keeps_its_time(workspace):
     [
         ("d\ta\t0\t1000\tperhaps\t\t\t\t", "line 2"),
         ("d\ta\tsoon\t1000\tkeep\t\t\t\t", "line 2"),
+        ("d\ta\t0\t1000\tkeep\t\t\t\t21.11.2026", "line 2.*21.11.2026"),
+        ("d\ta\t0\t1000\tkeep\t\t\t\tyesterday", "line 2.*yesterday"),
+        ("d\ta\t0\t1000\ttext\t \t\t\t", "line 2.*correction without a text"),
         ("<<<<<<< HEAD", "1 fields"),
     ],
 )
@@ -69,6 +72,15 @@ def test_a_line_that_is_none_is_an_error_that_says_what_to_do(workspace, line, t
     with pytest.raises(CorruptFile, match=told) as error:
         files.read(path)
     assert "Mend the line" in str(error.value) and "delete" not in str(error.value).lower()
+
+
+@pytest.mark.parametrize("time", ["2027-01-01T01:00+02:00", "2026-12-31 23:00", "20261231T230000Z"])
+def test_times_in_any_form_are_told_and_ordered_as_all_others(workspace, time):
+    path = files.path_of("voice", "000")
+    atomic.write_text(path, f"{HEAD}\nd1\ta\t0\t1000\treject\t\t\t\t{time}\n")
+    assert [d.time for d in files.read(path)] == ["2026-12-31T23:00:00.000Z"]
+    made = files.decide("voice", "000", decision(time="2026-12-01T00:00:00.000Z"))
+    assert latest(files.read(path)) == [made]
 
 
 def test_what_means_nothing_is_refused_and_spaces_are_tidied():
@@ -94,6 +106,30 @@ def test_a_renamed_recording_takes_its_decisions_to_another_shard(workspace):
     scanned(**{old: "d1", "other": "d2"})
     files.settle("voice")
     assert files.path_of("voice", "001").read_bytes() == before
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_recordings_that_swapped_shards_lose_nothing_to_a_kill(workspace, monkeypatch, writes):
+    one, two = name_in("001"), name_in("002")
+    scanned(**{one: "d1", two: "d2"})
+    files.add("voice", "001", [decision(one)])
+    files.add("voice", "002", [decision(two, "d2", "reject")])
+    scanned(**{one: "d2", two: "d1"})
+    write, done = files.write, []
+
+    def write_until_killed(path, decisions):
+        if len(done) == writes:
+            raise KeyboardInterrupt
+        done.append(path)
+        return write(path, decisions)
+
+    monkeypatch.setattr(files, "write", write_until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        files.settle("voice")
+    monkeypatch.setattr(files, "write", write)
+    files.settle("voice")
+    found = {s: [(d.digest, d.recording) for d in files.read(files.path_of("voice", s))] for s in ("001", "002")}
+    assert found == {"001": [("d2", one)], "002": [("d1", two)]} and files.settle("voice") == files.Settled(0, 0)
 
 
 def test_a_rename_within_a_shard_and_another_number_of_shards(workspace):

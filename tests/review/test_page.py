@@ -125,6 +125,36 @@ def test_a_text_is_corrected_and_a_decision_undone(server, browser):
 
 
 @needs_browser
+def test_a_key_for_a_clip_that_is_gone_decides_about_no_other(server, browser, world):
+    begin(browser, server.url)
+    for suffix in ("wav", "lab"):
+        (world / f"raw/c1-te.{suffix}").unlink()
+    review_world.run(review_world.settings())
+    browser.press("k")
+    browser.until(f"{text_of('empty')}.includes('could not be opened')")
+    browser.press("r", "e", "k")
+    browser.press("l")
+    at(browser, "c2-hi")
+    assert decided() == [("c0-fi", "keep", "")]
+    assert "you:" not in browser.run("return document.getElementById('line-1').textContent")
+    browser.press("r")
+    at(browser, "c3-loud")
+    assert decided()[1:] == [("c2-hi", "reject", "")]
+
+
+@needs_browser
+def test_a_tab_that_is_behind_keeps_the_correction_of_another(server, browser):
+    begin(browser, server.url)
+    server.review.index.decide(CORPUS, "c0-fi", "text", "mended elsewhere")
+    browser.press("k")
+    at(browser, "c1-te")
+    assert decided() == [("c0-fi", "text", "mended elsewhere"), ("c0-fi", "keep", "mended elsewhere")]
+    browser.press("u")
+    at(browser, "c0-fi")
+    assert decided()[2:] == [("c0-fi", "text", "mended elsewhere")], "what stood before, not what this tab knew"
+
+
+@needs_browser
 def test_listening_finding_and_help(server, browser):
     begin(browser, server.url)
     browser.run("document.getElementById('auto').checked = false")
@@ -234,6 +264,49 @@ def test_an_export_is_reviewed_elsewhere_and_merged_back(world, browser, tmp_pat
     ]
     assert {d.reviewer for d in files.read(files.path_of(CORPUS, SHARD))} == {"travelling"}
     assert browser.complaints() == []
+
+
+@needs_browser
+def test_an_export_in_two_tabs_loses_no_decision(world, browser, tmp_path):
+    path, _ = export.export(Index(review_world.settings(), DATASET), Question("corpus"), 4, tmp_path, "away")
+    browser.open(path.as_uri())
+    browser.until(f"{SHOWN} === 'c0-fi'")
+    first = browser.new_tab()
+    browser.open(path.as_uri())
+    browser.until(f"{SHOWN} === 'c0-fi'")
+    browser.press("r")
+    at(browser, "c1-te")
+    browser.press("k")
+    at(browser, "c2-hi")
+    browser.turn_to(first)
+    browser.press("k")
+    at(browser, "c1-te")
+    browser.press("e")
+    browser.until("document.activeElement.id === 'draft'")
+    browser.type(" lisää")
+    browser.press("enter")
+    browser.until("document.querySelectorAll('#history li').length === 2", "what the other tab decided is shown")
+    lines = [line.split("\t") for line in browser.run("return source.download().text").splitlines()[1:]]
+    corrected = review_world.TEXTS["c1-te"] + " lisää"
+    assert [(line[2], *line[5:7]) for line in lines] == [
+        ("c0-fi", "reject", ""),
+        ("c0-fi", "keep", ""),
+        ("c1-te", "keep", ""),
+        ("c1-te", "keep", corrected),
+    ]
+
+
+@needs_browser
+def test_a_browser_that_stores_nothing_says_so(world, browser, tmp_path):
+    path, _ = export.export(Index(review_world.settings(), DATASET), Question("corpus"), 4, tmp_path, "away")
+    browser.open(path.as_uri())
+    browser.until(f"{SHOWN} === 'c0-fi'")
+    assert "stay in this browser" in browser.run(f"return {text_of('saved')}")
+    browser.run("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    browser.press("k")
+    browser.until(f"{text_of('toast')}.includes('stores nothing')")
+    browser.until(f"{text_of('saved')}.includes('stores nothing')")
+    assert browser.run("return source.download().lines") == 1
 
 
 def browser_folder(tmp_path):

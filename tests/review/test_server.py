@@ -1,6 +1,8 @@
 import http.client
 import io
 import json
+import shutil
+import socket
 import threading
 from pathlib import Path
 from urllib.parse import urlencode
@@ -10,6 +12,7 @@ import review_world
 import soundfile
 from review_world import CORPUS, DATASET, SHARD
 
+from kaiku import settings as configuration
 from kaiku.errors import KaikuError
 from kaiku.review import files
 from kaiku.review.index import Index
@@ -110,6 +113,30 @@ def test_a_list_stays_as_it_was_until_it_is_asked_for_anew(client):
     assert client.listed(order="corpus", show="reject") == ["c0-fi"]
 
 
+def test_a_run_meanwhile_moves_nothing_in_a_list(client):
+    asked = {"order": "corpus", "show": "open"}
+    client.listed(**asked)
+    for clip in ("c0-fi", "c1-te", "c2-hi"):
+        client.decide(clip, "reject")
+    for suffix in ("wav", "lab"):
+        Path(f"raw/c4-long.{suffix}").unlink()
+    review_world.run(review_world.settings())
+    client.json("/api/overview")
+    page = client.json("/api/clips", **asked, offset=3)
+    assert page["total"] == 6 and [clip["clip"] for clip in page["clips"]] == ["c3-loud", "c4-long", "c5-none"]
+    assert page["clips"][1]["why"] == "no longer there" and set(page["clips"][1]) == set(page["clips"][0])
+    assert client.listed(**asked, anew=1) == ["c3-loud", "c5-none"]
+
+
+def test_clips_of_derived_corpora_are_not_listed(world):
+    config = {**review_world.CONFIG, "corpora": {**review_world.CONFIG["corpora"]}}
+    config["corpora"]["voices-slow"] = {"derived": {"of": CORPUS, "speed": 0.9}}
+    config["datasets"] = {DATASET: {**config["datasets"][DATASET], "corpora": [CORPUS, "voices-slow"]}}
+    shutil.copytree(f"data/segments/{CORPUS}", "data/segments/voices-slow")
+    index = Index(configuration.load(config), DATASET)
+    assert len(index.frame) == 6 and index.corpora == [CORPUS]
+
+
 def test_everything_about_a_clip(client):
     found = client.json("/api/clip", corpus=CORPUS, clip="c3-loud")
     assert found["words"].startswith("peak_db -0.9") and found["words"].endswith("above -3")
@@ -201,6 +228,37 @@ def test_a_decision_counts_even_where_an_earlier_clock_was_ahead(client):
     assert client.decide("c0-fi", "none")[1]["verdict"] == ""
 
 
+def test_a_verdict_without_a_text_leaves_the_correction_that_stands(client):
+    client.decide("c0-fi", "text", text="uusi")
+    for verdict in ("keep", "reject", "keep"):
+        client.decide("c0-fi", verdict)
+    client.decide("c0-fi", "keep", text="")
+    client.decide("c0-fi", "none")
+    client.decide("c0-fi", "keep")
+    assert [line[1:] for line in review_world.decided()] == [
+        ("text", "uusi"),
+        ("keep", "uusi"),
+        ("reject", "uusi"),
+        ("keep", "uusi"),
+        ("keep", ""),
+        ("none", ""),
+        ("keep", ""),
+    ]
+
+
+def test_what_cannot_be_written_or_heard_says_so(client, monkeypatch):
+    def broken(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(client.server.review.sound, "of", broken)
+    status, found = client.decide("c0-fi", "keep")
+    assert (status, found["verdict"], found["sound"]) == (200, "keep", "[Errno 5] Input/output error")
+    monkeypatch.setattr(files, "write", broken)
+    status, found = client.decide("c1-te", "keep")
+    assert status == 409 and "the decision was not written: [Errno 5]" in found["error"]
+    assert [line[0] for line in review_world.decided()] == ["c0-fi"]
+
+
 def test_what_no_longer_applies_is_listed(client):
     client.decide("c0-fi", "keep")
     for name in ("c0-fi", "c1-te"):
@@ -252,6 +310,17 @@ def test_nobody_else_gets_in(client, headers, why, method, path):
     answer, content = client.ask(path, method=method, body=body, headers=headers)
     assert answer.status == 403 and why in json.loads(content)["error"]
     assert not files.path_of(CORPUS, SHARD).exists()
+
+
+@pytest.mark.parametrize("known, status", [(True, b"404"), (False, b"403")])
+def test_an_address_that_is_none_is_refused_as_any_other(client, known, status, capsys):
+    port = client.server.server_port
+    token = f"X-Kaiku-Token: {client.server.token}\r\n" if known else ""
+    with socket.create_connection((ADDRESS, port), timeout=20) as connection:
+        connection.sendall(f"GET http://[ HTTP/1.1\r\nHost: {ADDRESS}:{port}\r\n{token}\r\n".encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.makefile("rb").read().split()[1] == status
+    assert capsys.readouterr().err == ""
 
 
 def test_a_form_of_another_page_cannot_decide_even_with_the_token_in_the_address(client):

@@ -109,6 +109,11 @@ def test_time_in_two_clips_is_told_and_balances():
     assert sums["source"]["seconds"] + 3.0 == sums["kept"]["seconds"] + 1.0
 
 
+def test_within_a_recording_gaps_and_overlaps_are_net():
+    sums = account(decided([("a", 0, 4), ("a", 2, 6)]).assign(recording_s=10.0))
+    assert sums["outside"]["seconds"] == 2.0 and sums["overlap"]["seconds"] == 0.0
+
+
 def test_corpora_whose_recordings_have_the_same_names_are_added_apart():
     one, two = account(decided([("a", 0, 4)])), account(decided([("a", 0, 9)], select={"duration_s": [None, 5]}))
     both = added([one, two])

@@ -208,7 +208,21 @@ def test_both_forms_of_a_range_are_one():
     assert key_params(short) == {"min": 1.0, "max": None, "required": False, "languages": {}}
 
 
-@pytest.mark.parametrize("value", [[1], [1, 2, 3], [2, 1], [None, None], {}, {"mni": 1}, "1..2", [float("nan"), 1]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1],
+        [1, 2, 3],
+        [2, 1],
+        [None, None],
+        {},
+        {"mni": 1},
+        "1..2",
+        [float("nan"), 1],
+        [1, float("inf")],
+        {"languages": {"fi": [float("-inf"), 1]}},
+    ],
+)
 def test_a_range_that_means_nothing_is_refused(value):
     with pytest.raises(ValidationError):
         Bounds.model_validate(value)

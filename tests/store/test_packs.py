@@ -5,7 +5,7 @@ import pytest
 from kaiku.errors import CorruptFile
 from kaiku.store import artefacts, items, rows, tables
 from kaiku.store.items import Item, Outcome
-from kaiku.store.packs import SPLITS, read_packs, sentences
+from kaiku.store.packs import SPLITS, read_packs, sentences, unencoded
 from kaiku.store.protos import group_by_speaker, write_protos
 
 CODES = {name: np.arange(first, first + 2 * frames, dtype=np.uint16).reshape(frames, 2) for name, first, frames in (
@@ -50,6 +50,12 @@ CHOSEN = [
     ("unknown", "aino", True, "train", "was never encoded"),
     ("d", "aino", True, "val", "neljä"),
 ]
+
+
+def test_kept_clips_without_tokens_are_counted(shard):
+    shard("train", *CHOSEN)
+    selection = shard.token_rows.parents[1] / "selection.parquet"
+    assert [unencoded(selection, shard.token_rows, split) for split in SPLITS] == [2, 0, 0]
 
 
 def test_kept_clips_of_a_split_come_in_the_order_of_the_selection(shard):
