@@ -325,7 +325,7 @@ def run(world: SmallWorld, targets: Iterable[str]) -> dict[str, dict[str, int]]:
 def by_shard(jobs: Iterable[str]) -> set[tuple[str, str]]:
     """Jobs as (rule, shard); shard "" for those of a run."""
     names = [job.partition("/") for job in jobs]
-    return {(rule, name.rpartition("-")[2] if rule in SHARD else "") for rule, _, name in names}
+    return {(rule, name.rpartition(".")[2] if rule in SHARD else "") for rule, _, name in names}
 
 
 def expected_jobs(row: Row, shards: list[str]) -> set[tuple[str, str]]:
