@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,7 @@ SNDFILE_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "MP3", "OGG", 
 UNRECOGNISED_FORMAT = 1  # SF_ERR_UNRECOGNISED_FORMAT
 UNKNOWN_LENGTH = 1 << 62  # libsndfile cannot stream a flac whose header leaves the length open
 LIBAV_FORMATS = "aac,ac3,amr,asf,caf,flac,matroska,webm,mov,mp4,m4a,mp3,ogg,wav,w64,aiff"
+MATROSKA_DURATION = re.compile(r"(\d+):(\d+):(\d+\.?\d*)")
 FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31}
 
 
@@ -135,9 +137,25 @@ class LibavDecoder:
         name = self._container.format.name
         if name == "mp3":
             return headers.mp3_frames(self._path)
-        if name.startswith(("mov", "matroska")) and self._container.duration:
-            return round(self._container.duration / 1e6 * self.sample_rate)
-        return None  # elsewhere libav's duration is a guess from the bit rate
+        seconds = None  # elsewhere libav's duration is a guess from the bit rate
+        if name.startswith("mov") and self._stream.duration:
+            seconds = self._stream.duration * self._stream.time_base
+        elif name.startswith("matroska"):
+            seconds = self._matroska_s()
+        return None if seconds is None else round(seconds * self.sample_rate)
+
+    def _matroska_s(self) -> float | None:
+        """Seconds of sound. What the file states is where its longest stream ends; a tag may say it of each."""
+        if len(self._container.streams) == 1 and self._container.duration:
+            end_s = self._container.duration / 1e6
+        else:
+            tags = (value for name, value in self._stream.metadata.items() if name.startswith("DURATION"))
+            stated = MATROSKA_DURATION.match(next(tags, ""))
+            if stated is None:
+                return None
+            hours, minutes, seconds = map(float, stated.groups())
+            end_s = 3600 * hours + 60 * minutes + seconds
+        return end_s - float((self._stream.start_time or 0) * self._stream.time_base)
 
     def _decode(self) -> Iterator:
         """Frames in order; packets that do not decode are let pass only where no sound comes after them."""

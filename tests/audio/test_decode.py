@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from libav_files import add_picture
 
 from kaiku.audio.decode import mono, open_audio, probe, read_mono
 from kaiku.audio.decoders import BLOCK, LibavDecoder, SndfileDecoder
@@ -110,6 +111,23 @@ def test_mono_is_the_mean_of_any_number_of_channels():
     assert mono(block[:, :1]).tolist() == [1, 0]
 
 
+VIDEOS = {
+    "a.mp4": {"codec": "aac", "container": "mp4", "movflags": "faststart"},
+    "a.mkv": {"codec": "libopus", "container": "matroska"},
+}
+BESIDE = [{"picture_s": 4}, {"begins_s": 0.5}, {"begins_s": 0.5, "picture_s": 4}]
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+@pytest.mark.parametrize("name", VIDEOS)
+def test_sound_that_ends_before_the_picture_or_begins_late_is_whole(name, beside, tone, write):
+    path = write(name, tone, **VIDEOS[name], **beside)
+    assert abs(len(read_mono(path)[0]) - len(tone)) <= 0.05 * 48_000
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(DecodeError, match=r"cut off, .*3\.0\d s of audio"):
+        read_mono(path)
+
+
 @pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.mp3", "a.m4a", "a.webm"])
 def test_a_file_cut_in_half_is_refused(name, tone, write):
     path = write(name, tone, **FORMATS[name])
@@ -212,12 +230,7 @@ def test_a_video_without_sound_is_refused(tmp_path):
 
     path = tmp_path / "x.mp4"
     with av.open(str(path), "w") as file:
-        stream = file.add_stream("mpeg4", rate=5)
-        stream.width = stream.height = 16
-        stream.pix_fmt = "yuv420p"
-        for _ in range(3):
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")))
-        file.mux(stream.encode(None))
+        add_picture(file, 1)
     with pytest.raises(DecodeError, match="no audio stream"):
         open_audio(path)
 
