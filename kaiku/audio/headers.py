@@ -7,6 +7,7 @@ from pathlib import Path
 MP3_LENGTH_TAG = re.compile(rb"Xing|Info")
 ID3V1_BYTES = 128
 STREAMED_SIZE = 0x7FFFF000  # writers that could not know the size leave 0 or a value from here up
+STREAMED_LONG_SIZE = 1 << 62  # the same of sizes of 64 bits
 
 
 def mp3_frames(path: Path) -> int | None:
@@ -53,17 +54,27 @@ def _mp3_tag(path: Path) -> tuple[int, bytes, tuple[int, int, int] | None]:
 
 
 def missing_share(path: Path) -> float:
-    """Share of a RIFF (wav) or FORM (aiff) file that its header promises and the disk does not hold: 0 when whole."""
-    held = path.stat().st_size
+    """Share of a wav, aiff, RF64, W64 or au that its header promises and the disk does not hold: 0 when whole."""
     with open(path, "rb") as f:
-        head = f.read(8)
-    order = {b"RIFF": "little", b"FORM": "big"}.get(head[:4])
-    if order is None:
-        return 0.0
-    stated = int.from_bytes(head[4:8], order)
-    if stated == 0 or stated >= STREAMED_SIZE:
-        return 0.0
-    return max(0.0, 1 - held / (stated + 8))
+        stated = _stated_bytes(f.read(28))
+    return max(0.0, 1 - path.stat().st_size / stated) if stated else 0.0
+
+
+def _stated_bytes(head: bytes) -> int:
+    """Bytes of the whole file by its first 28; 0 where they do not tell.
+
+    RF64 counts in a chunk ds64 (EBU Tech 3306), Sony's W64 with its own header, au without it.
+    """
+    if head[:4] == b"RF64" and head[12:16] == b"ds64":
+        own, size, unknown = 8, int.from_bytes(head[20:28], "little"), STREAMED_LONG_SIZE
+    elif head[:4] == b"riff":
+        own, size, unknown = 0, int.from_bytes(head[16:24], "little"), STREAMED_LONG_SIZE
+    elif head[:4] == b".snd":
+        own, size, unknown = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big"), STREAMED_SIZE
+    else:
+        order = {b"RIFF": "little", b"FORM": "big"}.get(head[:4])
+        own, size, unknown = 8, int.from_bytes(head[4:8], order) if order else 0, STREAMED_SIZE
+    return own + size if 0 < size < unknown else 0
 
 
 def ogg_has_one_stream(path: Path) -> bool:

@@ -13,6 +13,9 @@ FORMATS = {
     "b.wav": {"subtype": "FLOAT"},
     "a.flac": {"subtype": "PCM_24"},
     "a.aiff": {},
+    "rf64.wav": {"format": "RF64"},
+    "a.w64": {},
+    "a.au": {"subtype": "PCM_16"},
     "vorbis.ogg": {"subtype": "VORBIS"},
     "opus.ogg": {"subtype": "OPUS"},
     "a.mp3": {},
@@ -21,7 +24,14 @@ FORMATS = {
     "a.aac": {"codec": "aac", "container": "adts"},
     "a.webm": {"codec": "libopus", "container": "webm"},
 }
-EXACT = {"a.wav": 1 / 32768, "b.wav": 0, "a.flac": 1 / (1 << 23), "a.aiff": 1 / 32768}
+EXACT = {
+    "a.wav": 1 / 32768,
+    "b.wav": 0,
+    "a.flac": 1 / (1 << 23),
+    "a.aiff": 1 / 32768,
+    "rf64.wav": 1 / 32768,
+    "a.w64": 1 / 32768,
+}
 BITS = {"b.wav": 24, "a.flac": 24, "alac.m4a": 24}
 
 
@@ -128,7 +138,10 @@ def test_sound_that_ends_before_the_picture_or_begins_late_is_whole(name, beside
         read_mono(path)
 
 
-@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.mp3", "a.m4a", "a.webm"])
+CUT = ["a.wav", "a.aiff", "rf64.wav", "a.w64", "a.au", "a.flac", "a.mp3", "a.m4a", "a.webm"]
+
+
+@pytest.mark.parametrize("name", CUT)
 def test_a_file_cut_in_half_is_refused(name, tone, write):
     path = write(name, tone, **FORMATS[name])
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -143,10 +156,14 @@ def test_a_cut_off_file_tells_both_lengths(tone, write):
         read_mono(path)
 
 
-def test_a_wav_whose_writer_could_not_know_its_length_is_whole(tone, write):
-    path = write("a.wav", tone)
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("a.wav", [(4, 8), (40, 44)]), ("a.w64", [(16, 24), (120, 128)]), ("a.au", [(8, 12)])]
+)
+def test_a_file_whose_writer_could_not_know_its_length_is_whole(name, sizes, tone, write):
+    path = write(name, tone, subtype="PCM_16")
     data = bytearray(path.read_bytes())
-    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
+    for start, end in sizes:
+        data[start:end] = b"\xff" * (end - start)
     path.write_bytes(data)
     assert len(read_mono(path)[0]) == len(tone)
 
