@@ -20,7 +20,7 @@ from kaiku.errors import DecodeError
 LIBRARIES = ("soundfile", "av")
 LOSSLESS = frozenset({".wav", ".flac", ".aiff", ".aif"})
 SUFFIXES = LOSSLESS | {".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma", ".amr", ".caf"}
-LENGTH_TOLERANCE_S = 0.1  # encoder delay and padding: up to 2 frames of mp3 or aac
+LENGTH_TOLERANCE_S = 0.1  # what a stated length may count in: delay and padding of aac, the delay of an mp3 decoder
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ import struct
 from pathlib import Path
 
 MP3_LENGTH_TAG = re.compile(rb"Xing|Info")
+MP3_TRIMMED_BY = re.compile(rb"LAME|Lavf|Lavc")  # encoders whose delay and padding libav takes off
+MP3_TAG_FIELDS = {1: 4, 2: 4, 4: 100, 8: 4}  # flag -> bytes: frames, bytes, table of contents, quality
+MP3_TRIM_AT = 21  # bytes behind the encoder's name begins
 ID3V1_BYTES = 128
 STREAMED_SIZE = 0x7FFFF000  # writers that could not know the size leave 0 or a value from here up
 STREAMED_LONG_SIZE = 1 << 62  # the same of sizes of 64 bits
@@ -14,14 +17,24 @@ def mp3_frames(path: Path) -> int | None:
     """Samples per channel that the length tag of an mp3 promises; None without the tag.
 
     The tag stands in the first MPEG frame: "Xing" or "Info", 32 bits of flags, and if flag 1 is set the number of MPEG
-    frames, if flag 2 is set that of bytes from this frame on, in 32 bits each. Source: LAME's VbrTag.c; ISO/IEC 11172-3
-    and 13818-3 for the 1152 or 576 samples of a frame.
+    frames, if flag 2 is set that of bytes from this frame on, in 32 bits each. Behind may stand the encoder's name, and
+    how many samples it put before and behind the sound, in 12 bits each. Source: LAME's VbrTag.c; ISO/IEC 11172-3 and
+    13818-3 for the 1152 or 576 samples of a frame.
     """
     _, frame, numbers = _mp3_tag(path)
     if numbers is None or not numbers[0] & 1:
         return None
     is_mpeg_1 = (frame[1] >> 3) & 3 == 3
-    return numbers[1] * (1152 if is_mpeg_1 else 576)
+    return max(0, numbers[1] * (1152 if is_mpeg_1 else 576) - _mp3_trim(frame, numbers[0]))
+
+
+def _mp3_trim(frame: bytes, flags: int) -> int:
+    """Samples that the encoder added on both sides, as far as libav takes them off."""
+    name = MP3_LENGTH_TAG.search(frame).end() + 4 + sum(size for flag, size in MP3_TAG_FIELDS.items() if flags & flag)
+    if not MP3_TRIMMED_BY.match(frame, name):
+        return 0
+    both = int.from_bytes(frame[name + MP3_TRIM_AT : name + MP3_TRIM_AT + 3], "big")
+    return (both >> 12) + (both & 0xFFF)
 
 
 def mp3_is_one_stream(path: Path) -> bool:

@@ -95,6 +95,15 @@ def test_a_tag_of_id3v1_behind_an_mp3_is_no_sound(tone, write):
     assert np.array_equal(read_mono(path)[0], whole)
 
 
+@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 44_100])
+def test_a_tag_behind_an_mp3_of_any_rate_is_no_sound(rate, tone, write):
+    path = write("a.mp3", tone[:, :1], rate, codec="libmp3lame", container="mp3")
+    path.write_bytes(path.read_bytes() + b"APETAGEX" + bytes(124))
+    assert isinstance(open_audio(path)._decoder, LibavDecoder)
+    assert open_audio(path).stated_frames == len(tone)
+    assert abs(len(read_mono(path)[0]) - len(tone)) <= 576
+
+
 @pytest.mark.parametrize("length", [1, 600, 4096])
 def test_damage_within_an_mp3_is_found_whoever_reads_it(length, tone, write):
     path = write("a.mp3", tone, codec="libmp3lame", container="mp3")
