@@ -2,7 +2,8 @@
 
 wav, aiff, flac, Ogg (Vorbis, Opus) and mp3 whose tag states their length come through libsndfile; other mp3, m4a, aac,
 webm and the rest through libav.
-A cut-off file is refused where the file says how long it should be: wav, aiff, flac, mp4, webm, mp3 with a length tag.
+A cut-off file is refused where the file says how long it should be: wav, aiff, au, flac, mp4, webm, mp3 with a length
+tag.
 Ogg, raw aac and mp3 without tag do not say: of those, what is there is the recording.
 The last bits of lossy formats depend on the processor's vector unit; on one kind of machine a file has one decoding.
 """
