@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.audio.clips import ClipAudio
+from kaiku.audio.offset import offset_of
 from kaiku.audio.vad import SAMPLE_RATE
 from kaiku.strict import Strict
 
@@ -59,7 +60,13 @@ def _snr_db(speech: np.ndarray, outside: float | None) -> float | None:
 
 
 def _frames(stretches: list[np.ndarray]) -> np.ndarray:
-    """Mean squares of the whole frames of each stretch."""
-    frames = [s[: len(s) // FRAME * FRAME].reshape(-1, FRAME) for s in stretches]
-    sums = [np.einsum("nd,nd->n", f, f) for f in frames]
-    return np.concatenate([*sums, np.zeros(0)]) / FRAME
+    """Mean squares of the whole frames of each stretch, about the offset of what is not silent; 0 of silence.
+
+    Silence is told by what a frame does about its own mean: a gate closes at zero, whatever the offset.
+    """
+    frames = np.concatenate(
+        [np.zeros((0, FRAME), np.float32), *(s[: len(s) // FRAME * FRAME].reshape(-1, FRAME) for s in stretches)]
+    )
+    is_heard = frames.var(axis=1) > DIGITAL_SILENCE
+    frames = frames - offset_of(frames[is_heard].ravel())
+    return np.where(is_heard, np.einsum("nd,nd->n", frames, frames), 0.0) / FRAME
