@@ -172,7 +172,10 @@ class LibavDecoder:
         return round(seconds * self.sample_rate) if seconds else None
 
     def _matroska_s(self) -> float | None:
-        """Seconds of sound. What the file states is where its longest stream ends; a tag may say it of each."""
+        """Seconds of sound. What the file states is where its longest stream ends; a tag may say it of each.
+
+        mkvmerge's tag counts from the stream's beginning: of sound that begins late, less is asked for then.
+        """
         if len(self._container.streams) == 1 and self._container.duration:
             end_s = self._container.duration / 1e6
         else:
@@ -182,7 +185,7 @@ class LibavDecoder:
                 return None
             hours, minutes, seconds = map(float, stated.groups())
             end_s = 3600 * hours + 60 * minutes + seconds
-        return end_s - float((self._stream.start_time or 0) * self._stream.time_base)
+        return max(0.0, end_s - float((self._stream.start_time or 0) * self._stream.time_base))
 
     def _decode(self) -> Iterator:
         """Frames in order; packets that do not decode are let pass only where no sound comes after them."""
