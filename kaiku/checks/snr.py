@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.audio.clips import ClipAudio
-from kaiku.audio.offset import offset_of
 from kaiku.audio.vad import SAMPLE_RATE
 from kaiku.strict import Strict
 
@@ -60,13 +59,16 @@ def _snr_db(speech: np.ndarray, outside: float | None) -> float | None:
 
 
 def _frames(stretches: list[np.ndarray]) -> np.ndarray:
-    """Mean squares of the whole frames of each stretch, about the offset of what is not silent; 0 of silence.
+    """Mean squares of the whole frames of each stretch about the offset of their zero; 0 of digital silence.
 
-    Silence is told by what a frame does about its own mean: a gate closes at zero, whatever the offset.
+    The offset is the median of what the frames are about: a mean would be moved by speech whose waves lean to one side.
+    Silence is told frame by frame: a gate closes at zero, whatever the offset.
     """
     frames = np.concatenate(
         [np.zeros((0, FRAME), np.float32), *(s[: len(s) // FRAME * FRAME].reshape(-1, FRAME) for s in stretches)]
     )
     is_heard = frames.var(axis=1) > DIGITAL_SILENCE
-    frames = frames - offset_of(frames[is_heard].ravel())
+    if not is_heard.any():
+        return np.zeros(len(frames))
+    frames = frames - np.median(frames[is_heard].mean(axis=1))
     return np.where(is_heard, np.einsum("nd,nd->n", frames, frames), 0.0) / FRAME
