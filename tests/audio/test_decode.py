@@ -24,6 +24,7 @@ FORMATS = {
     "a.aac": {"codec": "aac", "container": "adts"},
     "flac.ogg": {"codec": "flac", "container": "ogg"},
     "ac3.wav": {"codec": "ac3", "container": "wav"},
+    "mp3.wav": {"codec": "libmp3lame", "container": "wav"},
     "a.webm": {"codec": "libopus", "container": "webm"},
 }
 EXACT = {
@@ -149,7 +150,7 @@ def test_sound_that_ends_before_the_picture_or_begins_late_is_whole(name, beside
         read_mono(path)
 
 
-CUT = ["a.wav", "ac3.wav", "a.aiff", "rf64.wav", "a.w64", "a.au", "a.flac", "a.mp3", "a.m4a", "a.webm"]
+CUT = ["a.wav", "ac3.wav", "mp3.wav", "a.aiff", "rf64.wav", "a.w64", "a.au", "a.flac", "a.mp3", "a.m4a", "a.webm"]
 
 
 @pytest.mark.parametrize("name", CUT)
