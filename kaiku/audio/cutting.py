@@ -28,7 +28,8 @@ class Cutter:
     """Takes spans of speech in order and gives clips in order, none longer than `longest`, none overlapping.
 
     quietest: the best sample to cut at between two samples of the recording. edge: the best sample to end a clip at,
-    given its first or last span of speech, where the margin around that ends, and how far out the cut may be.
+    given its first or last span of speech, where the margin around that ends, and how far out the cut may be; a little
+    further out where the recording itself ends there.
     """
 
     def __init__(
@@ -125,7 +126,10 @@ class Cutter:
         group, self._held = self._held, []
         start = self._last_cut if self._is_shared else self._start_of(group)
         self._is_shared = next_start is not None and next_start - group[-1][1] < 2 * self._lengths.margin
-        end = self._quietest(group[-1][1], next_start) if self._is_shared else self._end_of(group, start, next_start)
+        if self._is_shared:
+            end = self._quietest(group[-1][1], min(next_start, start + self._lengths.longest))
+        else:
+            end = self._end_of(group, start, next_start)
         clips.append((start, end))
         self._last_cut = end
 
@@ -133,16 +137,18 @@ class Cutter:
         near = max(self._last_cut, group[0][0] - self._lengths.margin)
         room = (self._lengths.longest - self._length(group)) // 2
         far = max(self._last_cut, near - min(self._lengths.reach, room))
-        return self._edge(group[0], near, far) if near > 0 else 0
+        earliest = group[-1][1] - self._lengths.longest
+        return max(earliest, self._edge(group[0], near, far)) if near > 0 else 0
 
     def _end_of(self, group: list[Span], start: int, next_start: int | None) -> int:
-        near = group[-1][1] + self._lengths.margin
-        far = min(near + self._lengths.reach, start + self._lengths.longest)
+        latest = start + self._lengths.longest
+        near = min(group[-1][1] + self._lengths.margin, latest)
+        far = min(near + self._lengths.reach, latest)
         if next_start is not None:
             far = min(far, next_start - self._lengths.margin)
         if self._total is not None:
             near, far = min(near, self._total), min(far, self._total)
-        return self._edge(group[-1], near, far) if near != self._total else near
+        return min(latest, self._edge(group[-1], near, far)) if near != self._total else near
 
     def _length(self, spans: list[Span]) -> int:
         return spans[-1][1] - spans[0][0] + 2 * self._lengths.margin

@@ -2,7 +2,8 @@
 
 wav, aiff, flac, Ogg (Vorbis, Opus) and mp3 whose tag states their length come through libsndfile; other mp3, m4a, aac,
 webm and the rest through libav.
-A cut-off file is refused where the file says how long it should be: wav, aiff, flac, mp4, webm, mp3 with a length tag.
+A cut-off file is refused where the file says how long it should be: wav, aiff, au, flac, mp4, webm, mp3 with a length
+tag.
 Ogg, raw aac and mp3 without tag do not say: of those, what is there is the recording.
 The last bits of lossy formats depend on the processor's vector unit; on one kind of machine a file has one decoding.
 """
@@ -20,7 +21,7 @@ from kaiku.errors import DecodeError
 LIBRARIES = ("soundfile", "av")
 LOSSLESS = frozenset({".wav", ".flac", ".aiff", ".aif"})
 SUFFIXES = LOSSLESS | {".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm", ".mka", ".wma", ".amr", ".caf"}
-LENGTH_TOLERANCE_S = 0.1  # encoder delay and padding: up to 2 frames of mp3 or aac
+LENGTH_TOLERANCE_S = 0.1  # what a stated length may count in: delay and padding of aac, the delay of an mp3 decoder
 
 
 @dataclass(frozen=True)

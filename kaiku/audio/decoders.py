@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -16,9 +17,12 @@ BLOCK = 1 << 16  # samples per channel in a block: 1.4 s at 48 kHz, 4 s at 16 kH
 # libsndfile takes a third less time for an mp3, but stops where its tag, or a guess from the first frame's bit rate,
 # ends: a VBR file without tag loses two thirds, a file joined from two the second. So the tag must speak of all of it.
 SNDFILE_FORMATS = {"WAV", "WAVEX", "RF64", "W64", "AIFF", "FLAC", "MP3", "OGG", "AU", "CAF"}
-UNRECOGNISED_FORMAT = 1  # SF_ERR_UNRECOGNISED_FORMAT
+UNRECOGNISED_FORMAT, UNSUPPORTED_ENCODING = 1, 4  # SF_ERR_...
+# What libsndfile calls malformed though it is whole, and libav reads to its end: container and codec in libav's words.
+LIBAV_KINDS = {("ogg", "flac"), ("wav", "ac3"), ("wav", "g722"), ("wav", "g726")}
 UNKNOWN_LENGTH = 1 << 62  # libsndfile cannot stream a flac whose header leaves the length open
 LIBAV_FORMATS = "aac,ac3,amr,asf,caf,flac,matroska,webm,mov,mp4,m4a,mp3,ogg,wav,w64,aiff"
+MATROSKA_DURATION = re.compile(r"(\d+):(\d+):(\d+\.?\d*)")
 FULL_SCALE = {"u8": 1 << 7, "s16": 1 << 15, "s32": 1 << 31}
 
 
@@ -57,8 +61,10 @@ class SndfileDecoder:
             # By descriptor, so that the content decides and not the suffix; it is closed with the file, or on failure.
             sound = soundfile.SoundFile(os.open(path, os.O_RDONLY), closefd=True)
         except soundfile.LibsndfileError as error:
-            if error.code == UNRECOGNISED_FORMAT:
+            if error.code == UNRECOGNISED_FORMAT or _kind_by_libav(path) in LIBAV_KINDS:
                 return None
+            if error.code == UNSUPPORTED_ENCODING:
+                raise faults.unknown_coding(path, "libsndfile") from error
             raise faults.broken_header(path, error.error_string) from error
         if _is_read_to_its_end(path, sound):
             # After each read soundfile seeks to where it is, from where mp3 is decoded anew, to other last bits.
@@ -99,25 +105,47 @@ def _is_read_to_its_end(path: Path, sound) -> bool:
     return sound.format != "OGG" or headers.ogg_has_one_stream(path)
 
 
+def _open_by_libav(path: Path):
+    """The file with a stream of audio in it that libav can decode; a DecodeError where there is none."""
+    import av
+
+    try:
+        container = av.open(
+            f"file:{path}",
+            # Playlists and other formats that open further files or addresses are left out.
+            options={"format_whitelist": LIBAV_FORMATS, "protocol_whitelist": "file"},
+            metadata_errors="ignore",
+        )
+    except av.error.FFmpegError as error:
+        raise faults.unknown(path, error.strerror) from error
+    if not container.streams.audio:
+        container.close()
+        raise DecodeError(f"{path}: no audio stream in this {container.format.long_name} file")
+    if container.streams.audio[0].codec_context is None:
+        container.close()
+        raise faults.unknown_coding(path, "libav")
+    return container
+
+
+def _kind(container) -> tuple[str, str]:
+    """Container and codec in libav's words."""
+    return container.format.name, container.streams.audio[0].codec_context.name
+
+
+def _kind_by_libav(path: Path) -> tuple[str, str] | None:
+    try:
+        with _open_by_libav(path) as container:
+            return _kind(container)
+    except DecodeError:
+        return None
+
+
 class LibavDecoder:
     """Reads m4a, aac, webm, other mp3 and what else libav knows, from local files only."""
 
     def __init__(self, path: Path):
-        import av
-
         self._path = path
-        try:
-            self._container = av.open(
-                f"file:{path}",
-                # Playlists and other formats that open further files or addresses are left out.
-                options={"format_whitelist": LIBAV_FORMATS, "protocol_whitelist": "file"},
-                metadata_errors="ignore",
-            )
-        except av.error.FFmpegError as error:
-            raise faults.unknown(path, error.strerror) from error
-        if not self._container.streams.audio:
-            self.close()
-            raise DecodeError(f"{path}: no audio stream in this {self._container.format.long_name} file")
+        self._container = _open_by_libav(path)
         self._stream = self._container.streams.audio[0]
         self._stream.codec_context.thread_count = 1
         self._frames = self._decode()
@@ -135,9 +163,29 @@ class LibavDecoder:
         name = self._container.format.name
         if name == "mp3":
             return headers.mp3_frames(self._path)
-        if name.startswith(("mov", "matroska")) and self._container.duration:
-            return round(self._container.duration / 1e6 * self.sample_rate)
-        return None  # elsewhere libav's duration is a guess from the bit rate
+        if name.startswith("matroska"):
+            seconds = self._matroska_s()
+        elif name.startswith("mov") or _kind(self._container) in LIBAV_KINDS or headers.missing_share(self._path):
+            seconds = (self._stream.duration or 0) * self._stream.time_base
+        else:
+            seconds = None  # libav guesses from the bit rate
+        return round(seconds * self.sample_rate) if seconds else None
+
+    def _matroska_s(self) -> float | None:
+        """Seconds of sound. What the file states is where its longest stream ends; a tag may say it of each.
+
+        mkvmerge's tag counts from the stream's beginning: of sound that begins late, less is asked for then.
+        """
+        if len(self._container.streams) == 1 and self._container.duration:
+            end_s = self._container.duration / 1e6
+        else:
+            tags = (value for name, value in self._stream.metadata.items() if name.startswith("DURATION"))
+            stated = MATROSKA_DURATION.match(next(tags, ""))
+            if stated is None:
+                return None
+            hours, minutes, seconds = map(float, stated.groups())
+            end_s = 3600 * hours + 60 * minutes + seconds
+        return max(0.0, end_s - float((self._stream.start_time or 0) * self._stream.time_base))
 
     def _decode(self) -> Iterator:
         """Frames in order; packets that do not decode are let pass only where no sound comes after them."""

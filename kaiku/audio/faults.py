@@ -45,6 +45,15 @@ def broken_header(path: Path, said: str) -> DecodeError:
     return DecodeError(f"{path}: damaged or cut off at its beginning; {what}", expected="a whole file", remedy=AGAIN)
 
 
+def unknown_coding(path: Path, library: str) -> DecodeError:
+    """For a file whose container a library knows, and not how the sound in it is coded."""
+    return DecodeError(
+        f"{path}: sound in a coding that {library} does not know, or damaged at its beginning",
+        expected="a whole file in a common coding",
+        remedy="Convert it to wav or flac; if nothing plays it, copy or download it again.",
+    )
+
+
 def broken_inside(path: Path, said: str, came: int, frames: int) -> DecodeError:
     """For a file that libsndfile cannot read on in."""
     what = "" if not said or "psf_fseek" in said else f"; libsndfile says {said.removeprefix('Error :').strip('. ')!r}"

@@ -5,22 +5,36 @@ import struct
 from pathlib import Path
 
 MP3_LENGTH_TAG = re.compile(rb"Xing|Info")
+MP3_TRIMMED_BY = re.compile(rb"LAME|Lavf|Lavc")  # encoders whose delay and padding libav takes off
+MP3_TAG_FIELDS = {1: 4, 2: 4, 4: 100, 8: 4}  # flag -> bytes: frames, bytes, table of contents, quality
+MP3_TRIM_AT = 21  # bytes behind the encoder's name begins
 ID3V1_BYTES = 128
 STREAMED_SIZE = 0x7FFFF000  # writers that could not know the size leave 0 or a value from here up
+STREAMED_LONG_SIZE = 1 << 62  # the same of sizes of 64 bits
 
 
 def mp3_frames(path: Path) -> int | None:
     """Samples per channel that the length tag of an mp3 promises; None without the tag.
 
     The tag stands in the first MPEG frame: "Xing" or "Info", 32 bits of flags, and if flag 1 is set the number of MPEG
-    frames, if flag 2 is set that of bytes from this frame on, in 32 bits each. Source: LAME's VbrTag.c; ISO/IEC 11172-3
-    and 13818-3 for the 1152 or 576 samples of a frame.
+    frames, if flag 2 is set that of bytes from this frame on, in 32 bits each. Behind may stand the encoder's name, and
+    how many samples it put before and behind the sound, in 12 bits each. Source: LAME's VbrTag.c; ISO/IEC 11172-3 and
+    13818-3 for the 1152 or 576 samples of a frame.
     """
     _, frame, numbers = _mp3_tag(path)
     if numbers is None or not numbers[0] & 1:
         return None
     is_mpeg_1 = (frame[1] >> 3) & 3 == 3
-    return numbers[1] * (1152 if is_mpeg_1 else 576)
+    return max(0, numbers[1] * (1152 if is_mpeg_1 else 576) - _mp3_trim(frame, numbers[0]))
+
+
+def _mp3_trim(frame: bytes, flags: int) -> int:
+    """Samples that the encoder added on both sides, as far as libav takes them off."""
+    name = MP3_LENGTH_TAG.search(frame).end() + 4 + sum(size for flag, size in MP3_TAG_FIELDS.items() if flags & flag)
+    if not MP3_TRIMMED_BY.match(frame, name):
+        return 0
+    both = int.from_bytes(frame[name + MP3_TRIM_AT : name + MP3_TRIM_AT + 3], "big")
+    return (both >> 12) + (both & 0xFFF)
 
 
 def mp3_is_one_stream(path: Path) -> bool:
@@ -53,17 +67,27 @@ def _mp3_tag(path: Path) -> tuple[int, bytes, tuple[int, int, int] | None]:
 
 
 def missing_share(path: Path) -> float:
-    """Share of a RIFF (wav) or FORM (aiff) file that its header promises and the disk does not hold: 0 when whole."""
-    held = path.stat().st_size
+    """Share of a wav, aiff, RF64, W64 or au that its header promises and the disk does not hold: 0 when whole."""
     with open(path, "rb") as f:
-        head = f.read(8)
-    order = {b"RIFF": "little", b"FORM": "big"}.get(head[:4])
-    if order is None:
-        return 0.0
-    stated = int.from_bytes(head[4:8], order)
-    if stated == 0 or stated >= STREAMED_SIZE:
-        return 0.0
-    return max(0.0, 1 - held / (stated + 8))
+        stated = _stated_bytes(f.read(28))
+    return max(0.0, 1 - path.stat().st_size / stated) if stated else 0.0
+
+
+def _stated_bytes(head: bytes) -> int:
+    """Bytes of the whole file by its first 28; 0 where they do not tell.
+
+    RF64 counts in a chunk ds64 (EBU Tech 3306), Sony's W64 with its own header, au without it.
+    """
+    if head[:4] == b"RF64" and head[12:16] == b"ds64":
+        own, size, unknown = 8, int.from_bytes(head[20:28], "little"), STREAMED_LONG_SIZE
+    elif head[:4] == b"riff":
+        own, size, unknown = 0, int.from_bytes(head[16:24], "little"), STREAMED_LONG_SIZE
+    elif head[:4] == b".snd":
+        own, size, unknown = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big"), STREAMED_SIZE
+    else:
+        order = {b"RIFF": "little", b"FORM": "big"}.get(head[:4])
+        own, size, unknown = 8, int.from_bytes(head[4:8], order) if order else 0, STREAMED_SIZE
+    return own + size if 0 < size < unknown else 0
 
 
 def ogg_has_one_stream(path: Path) -> bool:

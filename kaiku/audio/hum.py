@@ -1,7 +1,7 @@
 """Mains hum of a recording: how far harmonics of 50 or 60 Hz stand out of the background between speech.
 
 Measured over the whole recording where nobody speaks, since a voice has harmonics of its own in the same range; not at
-all with less than a second of that.
+all with less than a second of that, or where it is digital silence: a gate leaves nothing to be heard between words.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ NEAR_BINS, FAR_BINS = 4, 10  # the neighbourhood, 8 to 20 Hz away: clear of the 
 BINS = (HARMONICS * max(MAINS_HZ)) * FRAME // SAMPLE_RATE + FAR_BINS + 1
 GUARD = round(0.06 * SAMPLE_RATE)  # next to speech, where breaths and reverberation are
 LEAST = SAMPLE_RATE  # samples between speech below which there is no figure
+SILENCE = 1e-10  # mean square, -100 dB: nothing but a decoder's rounding
 MOST_FRAMES = 256  # a minute of background tells; beyond that every second frame is kept, then every fourth...
 WINDOW = np.hanning(FRAME).astype(np.float32)
 
@@ -77,7 +78,7 @@ class HumMeter:
         self._listen(settled - GUARD)
 
     def finish(self) -> Hum | None:
-        """What the recording came to; None with less than a second of background."""
+        """What the recording came to; None with less than a second of background that can be heard."""
         self._listen(self._first + len(self._samples))
         if self._background < LEAST:
             return None
@@ -88,15 +89,19 @@ class HumMeter:
         """Every frame of the stretch that ends before `end`."""
         end = min(end, self._first + len(self._samples))
         while self._next + FRAME <= end:
-            if self._seen % self._stride == 0:
-                at = self._next - self._first
-                frame = self._samples[at : at + FRAME] * WINDOW
-                self._spectra.append(np.square(np.abs(np.fft.rfft(frame)[:BINS])).astype(np.float32))
-                if len(self._spectra) == MOST_FRAMES:
-                    self._spectra, self._stride = self._spectra[::2], 2 * self._stride
-            self._seen += 1
-            self._background += FRAME if self._is_new else HOP
+            at = self._next - self._first
+            frame = self._samples[at : at + FRAME]
+            if np.vdot(frame, frame) > SILENCE * FRAME:
+                self._hear(frame)
+                self._background += FRAME if self._is_new else HOP
             self._next, self._is_new = self._next + HOP, False
+
+    def _hear(self, frame: np.ndarray) -> None:
+        if self._seen % self._stride == 0:
+            self._spectra.append(np.square(np.abs(np.fft.rfft(frame * WINDOW)[:BINS])).astype(np.float32))
+            if len(self._spectra) == MOST_FRAMES:
+                self._spectra, self._stride = self._spectra[::2], 2 * self._stride
+        self._seen += 1
 
 
 def hum_in(spectrum_db: np.ndarray, limit_db: float) -> Hum:

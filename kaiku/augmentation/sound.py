@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kaiku.audio.offset import offset_of
 from kaiku.audio.resample import resample
 from kaiku.augmentation.settings import DerivedSettings
 
@@ -74,7 +75,8 @@ def with_noise(samples: np.ndarray, noise: np.ndarray, sample_rate: int, snr_db:
 
 
 def speech_power(samples: np.ndarray, sample_rate: int) -> float:
-    """Mean power of the frames of 20 ms that hold speech by their level; 0 for digital silence."""
+    """Mean power of the frames of 20 ms that hold speech by their level, about the mean; 0 for digital silence."""
+    samples = samples - offset_of(samples)
     size = max(1, round(FRAME_S * sample_rate))
     whole = len(samples) // size * size or len(samples)
     power = np.mean(np.square(samples[:whole].reshape(-1, min(size, whole)), dtype=np.float64), axis=1)

@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.audio.clips import ClipAudio
+from kaiku.audio.offset import offset_of
 from kaiku.audio.spectra import power_spectra
 from kaiku.strict import Strict
 
@@ -25,7 +26,7 @@ class Settings(Strict):
 
 def measure(clip: ClipAudio, settings: Settings) -> dict[str, float | None]:
     size = 2 ** round(np.log2(FRAME_S * clip.sample_rate))
-    spectra = power_spectra(clip.samples, size, size // 2)  # [frames, bins]
+    spectra = power_spectra(clip.samples - offset_of(clip.samples), size, size // 2)  # [frames, bins]
     if not spectra.any():
         return {"bandwidth_hz": None, "bandwidth_share": None}
     rank = round(LOUD / 100 * (len(spectra) - 1))

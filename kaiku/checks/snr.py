@@ -59,7 +59,16 @@ def _snr_db(speech: np.ndarray, outside: float | None) -> float | None:
 
 
 def _frames(stretches: list[np.ndarray]) -> np.ndarray:
-    """Mean squares of the whole frames of each stretch."""
-    frames = [s[: len(s) // FRAME * FRAME].reshape(-1, FRAME) for s in stretches]
-    sums = [np.einsum("nd,nd->n", f, f) for f in frames]
-    return np.concatenate([*sums, np.zeros(0)]) / FRAME
+    """Mean squares of the whole frames of each stretch about the offset of their zero; 0 of digital silence.
+
+    The offset is the median of what the frames are about: a mean would be moved by speech whose waves lean to one side.
+    Silence is told frame by frame: a gate closes at zero, whatever the offset.
+    """
+    frames = np.concatenate(
+        [np.zeros((0, FRAME), np.float32), *(s[: len(s) // FRAME * FRAME].reshape(-1, FRAME) for s in stretches)]
+    )
+    is_heard = frames.var(axis=1) > DIGITAL_SILENCE
+    if not is_heard.any():
+        return np.zeros(len(frames))
+    frames = frames - np.median(frames[is_heard].mean(axis=1))
+    return np.where(is_heard, np.einsum("nd,nd->n", frames, frames), 0.0) / FRAME

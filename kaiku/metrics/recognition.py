@@ -3,6 +3,8 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from kaiku.text.distance import edit_distance
+
 
 def comparable(text: str) -> str:
     """Text as errors are counted in it: case folded, no punctuation, no invisible joiners; accents and marks stay."""
@@ -14,16 +16,6 @@ def unpunctuated(text: str) -> str:
     categories = [(c, unicodedata.category(c)) for c in unicodedata.normalize("NFC", text)]
     kept = "".join(" " if category[0] in "PSZ" else c for c, category in categories if category != "Cf")
     return " ".join(kept.split())
-
-
-def edit_distance(reference: Sequence, heard: Sequence) -> int:
-    """Fewest substitutions, insertions and deletions that turn one sequence into the other (Levenshtein)."""
-    row = list(range(len(heard) + 1))
-    for i, expected in enumerate(reference, start=1):
-        corner, row[0] = row[0], i
-        for j, found in enumerate(heard, start=1):
-            corner, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, corner + (expected != found))
-    return row[-1]
 
 
 def word_error_rate(pairs: Iterable[tuple[str, str]]) -> float:

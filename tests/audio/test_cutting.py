@@ -10,7 +10,11 @@ from kaiku.audio.cutting import Cutter, Lengths
 LENGTHS = Lengths(shortest=100, longest=1000, margin=10, pause=40, longest_pause=150)
 
 
-def cut(spans, total, lengths=LENGTHS, quietest=lambda start, end: (start + end) // 2, advance=False):
+def at_margin(span, near, far):
+    return near
+
+
+def cut(spans, total, lengths=LENGTHS, quietest=lambda start, end: (start + end) // 2, advance=False, edge=at_margin):
     """Clips of the spans; whatever lies before `needed_from` may be forgotten, so nothing may ask for it again."""
     forgotten, clips = 0, []
 
@@ -22,7 +26,7 @@ def cut(spans, total, lengths=LENGTHS, quietest=lambda start, end: (start + end)
         assert all(start >= forgotten for start, _ in new)
         clips.extend(new)
 
-    cutter = Cutter(lengths, quietest_of_kept)
+    cutter = Cutter(lengths, quietest_of_kept, edge)
     for start, end in spans:
         for settled in range(start - 300, start, 7) if advance else ():
             keep(cutter.advance(settled))
@@ -82,6 +86,26 @@ def test_speech_without_pause_is_split_at_its_quietest_near_the_limit():
     clips = cut([(100, 1600)], 1700, quietest=quietest)
     assert windows[0] == (590, 1080)  # from half of the limit to the limit
     assert clips == [(90, 690), (690, 1610)]
+
+
+WIDE = Lengths(shortest=100, longest=1000, margin=30, pause=40, longest_pause=150)
+
+
+@pytest.mark.parametrize(
+    ("spans", "quietest", "clips"),
+    [
+        ([(100, 1040), (1080, 1500)], max, [(70, 1070), (1070, 1530)]),  # ends in a pause too short for two margins
+        ([(100, 300), (350, 1290)], min, [(70, 300), (300, 1300)]),  # begins in one
+    ],
+)
+def test_a_margin_makes_no_clip_too_long(spans, quietest, clips):
+    assert cut(spans, 2000, WIDE, quietest) == clips
+
+
+@pytest.mark.parametrize(("margin", "span", "clip"), [(30, (60, 1000), (0, 1000)), (0, (20, 1020), (20, 1020))])
+def test_a_cut_at_an_end_of_the_recording_makes_no_clip_too_long(margin, span, clip):
+    lengths = Lengths(shortest=100, longest=1000, margin=margin, pause=40, longest_pause=150, reach=30)
+    assert cut([span], 1100, lengths, edge=lambda span, near, far: 0 if near <= span[0] else 1100) == [clip]
 
 
 def test_speech_broken_off_is_one_span():

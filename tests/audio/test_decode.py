@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from libav_files import add_picture
 
 from kaiku.audio.decode import mono, open_audio, probe, read_mono
 from kaiku.audio.decoders import BLOCK, LibavDecoder, SndfileDecoder
@@ -12,15 +13,28 @@ FORMATS = {
     "b.wav": {"subtype": "FLOAT"},
     "a.flac": {"subtype": "PCM_24"},
     "a.aiff": {},
+    "rf64.wav": {"format": "RF64"},
+    "a.w64": {},
+    "a.au": {"subtype": "PCM_16"},
     "vorbis.ogg": {"subtype": "VORBIS"},
     "opus.ogg": {"subtype": "OPUS"},
     "a.mp3": {},
     "a.m4a": {"codec": "aac", "container": "ipod"},
     "alac.m4a": {"codec": "alac", "container": "ipod"},
     "a.aac": {"codec": "aac", "container": "adts"},
+    "flac.ogg": {"codec": "flac", "container": "ogg"},
+    "ac3.wav": {"codec": "ac3", "container": "wav"},
+    "mp3.wav": {"codec": "libmp3lame", "container": "wav"},
     "a.webm": {"codec": "libopus", "container": "webm"},
 }
-EXACT = {"a.wav": 1 / 32768, "b.wav": 0, "a.flac": 1 / (1 << 23), "a.aiff": 1 / 32768}
+EXACT = {
+    "a.wav": 1 / 32768,
+    "b.wav": 0,
+    "a.flac": 1 / (1 << 23),
+    "a.aiff": 1 / 32768,
+    "rf64.wav": 1 / 32768,
+    "a.w64": 1 / 32768,
+}
 BITS = {"b.wav": 24, "a.flac": 24, "alac.m4a": 24}
 
 
@@ -84,6 +98,15 @@ def test_a_tag_of_id3v1_behind_an_mp3_is_no_sound(tone, write):
     assert np.array_equal(read_mono(path)[0], whole)
 
 
+@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 44_100])
+def test_a_tag_behind_an_mp3_of_any_rate_is_no_sound(rate, tone, write):
+    path = write("a.mp3", tone[:, :1], rate, codec="libmp3lame", container="mp3")
+    path.write_bytes(path.read_bytes() + b"APETAGEX" + bytes(124))
+    assert isinstance(open_audio(path)._decoder, LibavDecoder)
+    assert open_audio(path).stated_frames == len(tone)
+    assert abs(len(read_mono(path)[0]) - len(tone)) <= 576
+
+
 @pytest.mark.parametrize("length", [1, 600, 4096])
 def test_damage_within_an_mp3_is_found_whoever_reads_it(length, tone, write):
     path = write("a.mp3", tone, codec="libmp3lame", container="mp3")
@@ -110,7 +133,27 @@ def test_mono_is_the_mean_of_any_number_of_channels():
     assert mono(block[:, :1]).tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.mp3", "a.m4a", "a.webm"])
+VIDEOS = {
+    "a.mp4": {"codec": "aac", "container": "mp4", "movflags": "faststart"},
+    "a.mkv": {"codec": "libopus", "container": "matroska"},
+}
+BESIDE = [{"picture_s": 4}, {"begins_s": 0.5}, {"begins_s": 0.5, "picture_s": 4}]
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+@pytest.mark.parametrize("name", VIDEOS)
+def test_sound_that_ends_before_the_picture_or_begins_late_is_whole(name, beside, tone, write):
+    path = write(name, tone, **VIDEOS[name], **beside)
+    assert abs(len(read_mono(path)[0]) - len(tone)) <= 0.05 * 48_000
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(DecodeError, match=r"cut off, .*3\.0\d s of audio"):
+        read_mono(path)
+
+
+CUT = ["a.wav", "ac3.wav", "mp3.wav", "a.aiff", "rf64.wav", "a.w64", "a.au", "a.flac", "a.mp3", "a.m4a", "a.webm"]
+
+
+@pytest.mark.parametrize("name", CUT)
 def test_a_file_cut_in_half_is_refused(name, tone, write):
     path = write(name, tone, **FORMATS[name])
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -125,10 +168,14 @@ def test_a_cut_off_file_tells_both_lengths(tone, write):
         read_mono(path)
 
 
-def test_a_wav_whose_writer_could_not_know_its_length_is_whole(tone, write):
-    path = write("a.wav", tone)
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("a.wav", [(4, 8), (40, 44)]), ("a.w64", [(16, 24), (120, 128)]), ("a.au", [(8, 12)])]
+)
+def test_a_file_whose_writer_could_not_know_its_length_is_whole(name, sizes, tone, write):
+    path = write(name, tone, subtype="PCM_16")
     data = bytearray(path.read_bytes())
-    data[4:8] = data[40:44] = b"\xff\xff\xff\xff"
+    for start, end in sizes:
+        data[start:end] = b"\xff" * (end - start)
     path.write_bytes(data)
     assert len(read_mono(path)[0]) == len(tone)
 
@@ -212,12 +259,7 @@ def test_a_video_without_sound_is_refused(tmp_path):
 
     path = tmp_path / "x.mp4"
     with av.open(str(path), "w") as file:
-        stream = file.add_stream("mpeg4", rate=5)
-        stream.width = stream.height = 16
-        stream.pix_fmt = "yuv420p"
-        for _ in range(3):
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")))
-        file.mux(stream.encode(None))
+        add_picture(file, 1)
     with pytest.raises(DecodeError, match="no audio stream"):
         open_audio(path)
 

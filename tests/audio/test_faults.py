@@ -64,6 +64,30 @@ def test_damage_within_a_flac_is_told_with_its_place(tone, write):
         read_mono(path)
 
 
+def test_damage_within_flac_in_an_ogg_is_told(tone, write):
+    path = write("a.ogg", tone, codec="flac", container="ogg")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match=r"cut off, \d+ samples of the 144000"):
+        read_mono(path)
+
+
+def test_a_coding_that_libsndfile_does_not_know_is_not_called_damage(tone, write):
+    with pytest.raises(DecodeError, match=r"a coding that libsndfile does not know.*Convert it") as refused:
+        read_mono(write("a.caf", tone, codec="alac", container="caf"))
+    assert "malformed" not in str(refused.value)
+
+
+def test_a_coding_that_nobody_knows_is_refused(tone, write):
+    path = write("a.wav", tone)
+    data = bytearray(path.read_bytes())
+    data[20] = 4  # the code of the format, which nobody was given
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match="damaged or cut off at its beginning"):
+        read_mono(path)
+
+
 def test_what_is_no_file_is_called_what_it_is(tmp_path):
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "link.wav").symlink_to(tmp_path / "gone.wav")

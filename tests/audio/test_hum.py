@@ -57,9 +57,13 @@ def test_noise_does_not_hum(seed):
     assert found.harmonics == ()
 
 
-def test_digital_silence_does_not_hum():
-    found = measured(np.zeros(2 * RATE, np.float32))
-    assert (found.score_db, found.harmonics) == (0, ())
+def test_digital_silence_is_no_background():
+    silence, humming = np.zeros(9 * RATE, np.float32), background(3) + hum(3 * RATE, 50)
+    assert measured(silence) is None
+    assert measured(silence + np.float32(1e-6)) is None, "a decoder's rounding"
+    assert measured(np.concatenate([silence, humming[:RATE]])).mains_hz == 50
+    assert measured(np.concatenate([silence, humming, silence])).score_db > 20
+    assert measured(np.concatenate([silence, humming[: RATE // 4], silence])) is None
 
 
 def test_without_a_second_of_background_there_is_no_figure():

@@ -60,6 +60,13 @@ def test_noise_lies_exactly_so_far_below_the_speech_pauses_left_out(colour, snr_
     assert speech_db - 10 * np.log10(np.mean(noise**2)) == pytest.approx(snr_db, abs=0.1)
 
 
+def test_an_offset_is_no_speech():
+    speech = 0.1 * syllables()
+    moved = speech + np.float32(0.03)
+    assert speech_power(moved, RATE) == pytest.approx(speech_power(speech, RATE), rel=1e-4)
+    assert speech_power(np.full(RATE, 0.03, np.float32), RATE) == 0
+
+
 def test_pink_noise_falls_by_3_db_an_octave():
     spectrum = np.abs(np.fft.rfft(coloured_noise("pink", 1 << 16, np.random.default_rng(0)))) ** 2
     octaves = [10 * np.log10(spectrum[n : 2 * n].mean()) for n in (256, 512, 1024, 2048, 4096, 8192)]

@@ -132,5 +132,16 @@ def test_hum_is_not_measured_without_background():
     assert measure(hum, recording(-0.8, 2), min_background_s=0.5)["hum_db"] is not None
 
 
+def test_hum_is_not_measured_behind_a_gate():
+    nothing = {"hum_db": None, "hum_hz": None}
+    humming = SPEECH + mains(len(SPEECH), 60, -45)
+    gated, edge = humming.copy(), round(0.4 * RATE)
+    gated[: round(1.1 * RATE)] = gated[-round(1.1 * RATE) :] = 0
+    assert measure(hum, gated) == measure(hum, np.zeros(4 * RATE)) == nothing
+    gated[:edge] = humming[:edge]
+    assert measure(hum, gated) == nothing  # less than a second is heard
+    assert measure(hum, gated, min_background_s=0.5)["hum_db"] > 12
+
+
 def test_a_low_voice_is_no_hum():
     assert measure(hum, SPEECH)["hum_db"] < 10

@@ -77,6 +77,18 @@ def test_gated_background_is_not_taken_for_quiet():
     assert measured["snr_db"] == pytest.approx(10, abs=1.5)
 
 
+@pytest.mark.parametrize("offset", [0.003, 0.01, -0.05])
+def test_an_offset_is_no_noise_and_no_bandwidth(offset):
+    for clean in (CLEAN[0], noise(CLEAN[1], 15)):
+        for check in (snr, bandwidth):
+            plain, moved = measure(check, clean), measure(check, clean + np.float32(offset))
+            assert moved == pytest.approx(plain, abs=0.1)
+    gated = CLEAN[0] + np.float32(offset)
+    gated[: round(0.5 * RATE)] = gated[-round(0.5 * RATE) :] = 0
+    assert measure(snr, gated)["background_db"] is None
+    assert measure(bandwidth, np.full(RATE, offset)) == {"bandwidth_hz": None, "bandwidth_share": None}
+
+
 def test_background_level():
     assert measure(snr, CLEAN[0])["background_db"] == pytest.approx(-80, abs=1)
 
