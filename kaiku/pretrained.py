@@ -1,7 +1,5 @@
 """Models of the transformers library from a folder of this machine: whole, in full precision, never from a hub."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +38,3 @@ def load_whole(kind: Any, folder: Path, device: str, what: str) -> tuple[Any, st
             remedy="Give a model that was trained for this; a merely pretrained one has no head.",
         )
     return model.eval().requires_grad_(False).to(device), device
-
-
-@contextmanager
-def exact_fp32() -> Iterator[None]:
-    """Full fp32 products on a GPU, where cuDNN takes TF32 for convolutions unless told not to; no gradients."""
-    import torch
-
-    matmul = torch.backends.cuda.matmul
-    before = matmul.allow_tf32
-    matmul.allow_tf32 = False
-    try:
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False, benchmark=False):
-            yield
-    finally:
-        matmul.allow_tf32 = before

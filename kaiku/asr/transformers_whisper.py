@@ -14,7 +14,8 @@ from pydantic import Field
 from kaiku.asr import SAMPLE_RATE, Spoken, Transcript
 from kaiku.asr._whisper import WINDOW_S, as_probability, checked, language_code
 from kaiku.errors import KaikuError
-from kaiku.pretrained import exact_fp32, load_whole
+from kaiku.exact import exact_fp32
+from kaiku.pretrained import load_whole
 from kaiku.strict import Strict, speed_only
 
 NEEDS = "audio"

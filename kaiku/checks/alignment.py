@@ -13,8 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from kaiku.errors import CorruptFile, KaikuError
+from kaiku.exact import exact_fp32
 from kaiku.metrics.recognition import unpunctuated
-from kaiku.pretrained import exact_fp32, load_whole
+from kaiku.pretrained import load_whole
 from kaiku.strict import Strict, by_content, speed_only
 from kaiku.text import ctc
 from kaiku.text.letters import foreign_shares

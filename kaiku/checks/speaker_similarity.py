@@ -15,7 +15,8 @@ from kaiku.audio.decode import read_mono
 from kaiku.audio.vad import SAMPLE_RATE
 from kaiku.checks import Loaded, Measures
 from kaiku.errors import KaikuError
-from kaiku.pretrained import exact_fp32, load_whole
+from kaiku.exact import exact_fp32
+from kaiku.pretrained import load_whole
 from kaiku.strict import Strict, by_content, speed_only
 
 LIBRARIES = ("soxr", "numpy", "torch", "transformers", "soundfile", "av")

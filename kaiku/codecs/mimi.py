@@ -5,7 +5,6 @@ transformers streams Mimi's encoder, but not the convolutions of its decoder.
 """
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ from pydantic import Field
 from kaiku.codecs import checked_audio, checked_codes
 from kaiku.devices import torch_device
 from kaiku.errors import CorruptFile, KaikuError
+from kaiku.exact import exact_fp32
 from kaiku.store import atomic, digest
 from kaiku.strict import Strict, speed_only
 
@@ -93,7 +93,7 @@ class MimiCodec:
 
         wav = checked_audio(wav)
         padded = np.pad(wav, (0, -len(wav) % self.hop))
-        with torch.inference_mode(), exact_fp32():
+        with exact_fp32():
             audio = torch.from_numpy(padded)[None, None].to(self._device)  # [B, 1, samples]
             codes = self._model.encode(audio, num_quantizers=len(self.codebook_sizes)).audio_codes  # [B, K, T]
         return codes[0].T.cpu().numpy().astype(np.uint16)
@@ -103,24 +103,9 @@ class MimiCodec:
         import torch
 
         codes = checked_codes(codes, self.codebook_sizes)
-        with torch.inference_mode(), exact_fp32():
+        with exact_fp32():
             batch = torch.from_numpy(codes.T.copy())[None].to(self._device)  # [B, K, T]
             return self._model.decode(batch).audio_values[0, 0].cpu().numpy()
-
-
-@contextmanager
-def exact_fp32():
-    """Full fp32 products on a GPU: cuDNN takes TF32 for convolutions unless told not to, and that moves codes."""
-    import torch
-
-    matmul = torch.backends.cuda.matmul
-    before = matmul.allow_tf32
-    matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False, benchmark=False, deterministic=True):
-            yield
-    finally:
-        matmul.allow_tf32 = before
 
 
 def encoder_tensors(path: Path) -> dict[str, str]:

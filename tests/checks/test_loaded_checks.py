@@ -105,10 +105,11 @@ def test_a_gpu_that_is_insisted_on_is_not_replaced(network, monkeypatch):
 def test_no_product_is_rounded_to_tf32(network):
     import torch
 
-    similar, allowed = speaker_similarity.load(network[1], network[0]), []
-    similar.network.register_forward_pre_hook(lambda *_: allowed.append(torch.backends.cudnn.allow_tf32))
+    similar, seen = speaker_similarity.load(network[1], network[0]), []
+    similar.network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.conv.fp32_precision))
+    before = torch.backends.cudnn.conv.fp32_precision
     similar.measure(clip(voice(2, 3)))
-    assert torch.backends.cudnn.allow_tf32 and allowed == [False]
+    assert seen == ["ieee"] and torch.backends.cudnn.conv.fp32_precision == before != "ieee"
 
 
 def test_a_folder_that_is_no_network_and_a_silent_reference_are_refused(network, tmp_path):

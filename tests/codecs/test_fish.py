@@ -12,11 +12,12 @@ import torch
 from kaiku.codecs import fish
 from kaiku.codecs.fish.checkpoint import expected_shapes, read_checkpoint
 from kaiku.codecs.fish.codec import FishCodec, Network
-from kaiku.codecs.fish.encoding import encoder_digest, exact_float32
+from kaiku.codecs.fish.encoding import encoder_digest
 from kaiku.codecs.fish.resample import polyphase_kernels, resample
 from kaiku.codecs.fish.sizes import CONFIG, TINY, Sizes, read_sizes, write_sizes
 from kaiku.codecs.fish.transformer import rotary_table, visible, windowed_attention
 from kaiku.errors import CorruptFile, KaikuError
+from kaiku.exact import exact_fp32
 from kaiku.store.code import closure, libraries
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "fish" / "codec"
@@ -288,7 +289,7 @@ def test_precision_is_exact_within_and_as_it_was_afterwards(older_switch):
     torch.set_float32_matmul_precision(older_switch)
     try:
         before = [unit.fp32_precision for unit in units]
-        with pytest.raises(ZeroDivisionError), exact_float32():
+        with pytest.raises(ZeroDivisionError), exact_fp32():
             assert [unit.fp32_precision for unit in units] == ["ieee"] * 3
             assert torch.backends.cuda.matmul.allow_tf32 is False  # raises where old and new switches disagree
             assert torch.backends.cudnn.deterministic and torch.is_inference_mode_enabled()

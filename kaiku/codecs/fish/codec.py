@@ -7,8 +7,9 @@ from kaiku.codecs import checked_codes
 from kaiku.codecs.fish import LICENCE
 from kaiku.codecs.fish.checkpoint import State
 from kaiku.codecs.fish.decoder import Decoder
-from kaiku.codecs.fish.encoding import EncodingNetwork, FishEncoder, exact_float32
+from kaiku.codecs.fish.encoding import EncodingNetwork, FishEncoder
 from kaiku.codecs.fish.sizes import Sizes
+from kaiku.exact import exact_fp32
 
 
 class Network(EncodingNetwork):
@@ -38,7 +39,7 @@ class FishCodec(FishEncoder):
         Raises CorruptFile for codes beyond a book's size, which upstream would quietly take for its last code.
         """
         codes = checked_codes(codes, self.codebook_sizes)
-        with exact_float32():
+        with exact_fp32():
             latents = self.network.quantizer.decode(torch.from_numpy(codes).to(self.device).t()[None])
             wav = self.network.decoder(latents)[0, 0]
         return wav.cpu().numpy()

@@ -1,8 +1,5 @@
 """The half of the codec that gives codes: all that a code depends on stands in this module and what it imports."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,6 +12,7 @@ from kaiku.codecs.fish.quantiser import Quantiser
 from kaiku.codecs.fish.resample import resample
 from kaiku.codecs.fish.sizes import Sizes
 from kaiku.devices import torch_device
+from kaiku.exact import exact_fp32
 from kaiku.store.digest import of_bytes, of_value
 
 LIBRARIES = ("torch",)
@@ -64,7 +62,7 @@ class FishEncoder:
         The last frame is filled up with zeros; the network is causal, so that no other frame notices.
         """
         wav = checked_audio(wav)
-        with exact_float32():
+        with exact_fp32():
             x = torch.from_numpy(wav).to(self.device)
             x = functional.pad(x, (0, -len(wav) % self.hop))
             codes = self.network.quantizer.encode(self.network.encoder(x[None, None]))[0]  # [books, frames]
@@ -86,34 +84,3 @@ def encoder_digest(sizes: Sizes, state: State) -> str:
 
 def _raw(tensor: Tensor) -> memoryview:
     return memoryview(tensor.contiguous().view(-1).view(torch.uint8).numpy())
-
-
-@contextmanager
-def exact_float32() -> Iterator[None]:
-    """No gradients, no TF32, no algorithm that may differ between two runs; as it was, afterwards."""
-    backends = torch.backends
-    products = (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv)
-    exact = [(unit, "fp32_precision", "ieee") for unit in products]
-    exact += [(backends.cudnn, "deterministic", True), (backends.cudnn, "benchmark", False)]
-    before = [getattr(owner, name) for owner, name, _ in exact]
-    older_switch = _matmul_precision()
-    if older_switch:
-        torch.set_float32_matmul_precision("highest")
-    for owner, name, value in exact:
-        setattr(owner, name, value)
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        if older_switch:
-            torch.set_float32_matmul_precision(older_switch)
-        for (owner, name, _), value in zip(exact, before, strict=True):
-            setattr(owner, name, value)
-
-
-def _matmul_precision() -> str | None:
-    """Torch's older switch, which must not contradict the newer ones on a GPU; None where only those were set."""
-    try:
-        return torch.get_float32_matmul_precision()
-    except RuntimeError:
-        return None
