@@ -72,8 +72,9 @@ class TrainSettings(Strict):
     resume: Literal["auto", "adopt", "restart"] = speed_only(
         "auto",
         description="auto: continue an unfinished training of the same data, configuration and code, set any other "
-        "aside. adopt: continue the state that is there, or was set aside last, although they changed. restart: set "
-        "what is there aside in any case. What a word began, the same word or auto continues.",
+        "aside. adopt: continue the state that is there, or was set aside last, although they changed; held-out losses "
+        "of other sentences are then compared with none that follow. restart: set what is there aside in any case. What "
+        "a word began, the same word or auto continues.",
     )
 
     @model_validator(mode="after")
