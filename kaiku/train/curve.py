@@ -13,8 +13,8 @@ class Curve:
     """The rows of a training so far, mirrored line by line into a file that a monitor may follow.
 
     Row: step, loss (nats per target, the parts added), learning_rate, grad_norm (before clipping); at evaluations also
-    val_loss and val_parts (the same by part). Held-out losses up to step `compare_after` were measured
-    otherwise, on other sentences or another base: they are kept, and compared with none.
+    val_loss and val_parts (the same by part). Held-out losses up to step `compare_after` were measured otherwise, on
+    other sentences or another base: they are kept, and compared with none.
     """
 
     def __init__(self, path: Path, rows: list[Row], compare_after: int = 0):
