@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 
 class Strict(BaseModel):
-    """Settings that refuse unknown keys and what is no finite number where one belongs; unchanged once they are read."""
+    """Settings that refuse unknown keys and anything but a finite number where one belongs, and cannot be changed."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, protected_namespaces=(), validate_default=True, allow_inf_nan=False
