@@ -203,8 +203,9 @@ def write_artefacts(root: Path, settings: Settings, clips: int, shards: int) -> 
     atomic.write_text(root / "models/codecs/env/key.json", stages.fit_codec(settings, "env").text())
     for name in ("models/base/checkpoints/last", "models/base/merged/model", "results/base/samples/a.wav"):
         atomic.write_bytes(root / name, b"-")
-    for name in ("results/base/metrics.json", "results/base/report.html", "dist/base.tar.gz"):
+    for name in ("results/base/metrics.json", "results/base/report.html", "results/base/licences.json"):
         atomic.write_bytes(root / name, b"-")
+    atomic.write_bytes(root / "dist/base.tar.gz", b"-")
 
 
 def table(schema: pa.Schema, length: int) -> pa.Table:

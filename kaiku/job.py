@@ -75,7 +75,7 @@ def _alone(args: argparse.Namespace) -> Iterator[None]:
         yield
         return
     with owning(JOBS / args.log.parent.name / args.log.stem):
-        for name in ("out", "rows", "record"):
+        for name in ("out", "licences", "rows", "record"):
             if hasattr(args, name):
                 atomic.sweep(getattr(args, name))
         yield

@@ -53,6 +53,11 @@ def load_codec(own: CodecSettings, folder: Path) -> Codec:
     return module.load(module.Settings.model_validate(own.options), folder)
 
 
+def codec_files(own: CodecSettings) -> tuple[str, ...] | None:
+    """Names of a codec's own files in its folder; None where all of the folder is the codec's."""
+    return getattr(plugins.find("codecs", own.kind), "FILES", None)
+
+
 def codec_device(own: CodecSettings) -> str:
     """Where a codec runs as configured; `cpu` for a kind that offers no choice."""
     return getattr(plugins.find("codecs", own.kind).Settings.model_validate(own.options), "device", "cpu")
@@ -219,18 +224,3 @@ def is_fitted(settings: Settings, codec: str) -> bool:
     if not all((folder / name).is_file() and (folder / name).stat().st_size for name in CODEC_FILES):
         return False
     return (folder / "key.json").read_text() == stages.fit_codec(settings, codec).text()
-
-
-def licences(settings: Settings, run: str) -> dict[str, str]:
-    """Licence of everything a run's model was made from: corpora, base models, codec weights; name -> licence."""
-    found: dict[str, str] = {}
-    for name in settings.lineage(run):
-        own = settings.runs[name]
-        codec = settings.codecs[own.codec]
-        datasets = [own.dataset, *([codec.dataset] if codec.dataset else [])]
-        for corpus in sorted({c for dataset in datasets for c in settings.datasets[dataset].corpora}):
-            found[f"corpus {corpus}"] = settings.corpora[corpus].licence
-        for base in (own.base, codec.base):
-            if base in settings.bases:
-                found[f"base {base}"] = settings.bases[base].licence
-    return found

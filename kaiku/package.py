@@ -5,7 +5,7 @@ import hashlib
 import io
 import tarfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypedDict
 
@@ -22,13 +22,16 @@ CHECKSUMS = "SHA256SUMS"
 CARD = "MODEL_CARD.md"
 COMPRESSION = 6
 BLOCK = 1 << 20
+NAMED = 20
+"""Speakers that a card names; of more, it tells how many."""
 
 
 class Card(TypedDict, total=False):
     """What a model card says. Only `name`, `licence` and `licences` must be there; what is absent is said to be absent.
 
     licence: of the model itself; licences: of all it was made from; lineage: label to text; data: a line per corpus;
-    figures: those of metrics.json; intended_use: what it is for; speakers: whose voices it has.
+    figures: those of metrics.json; intended_use: what it is for; speakers: whose voices it has, empty where not all are
+    named.
     """
 
     name: str
@@ -41,16 +44,24 @@ class Card(TypedDict, total=False):
     speakers: list[str]
 
 
-def package(model_folder: Path, codec_folder: Path | None, report: Path | None, card: Card, out: Path) -> None:
+def package(
+    model_folder: Path,
+    codec_folder: Path | None,
+    report: Path | None,
+    card: Card,
+    out: Path,
+    codec_files: Collection[str] | None = None,
+) -> None:
     """Write `out` (.tar.gz) and read it back; same files, same bytes.
 
-    One folder inside, named as the archive: `model/`, `codec/` (where it may be handed on), `report.html`,
-    MODEL_CARD.md, SHA256SUMS for `sha256sum -c`. Raises KaikuError where the model folder holds nothing.
+    One folder inside, named as the archive: `model/`, `codec/`, `report.html`, MODEL_CARD.md, SHA256SUMS for
+    `sha256sum -c`. codec_files: names of those in the codec's folder that are the codec's; None: all of them.
+    Raises KaikuError where the model folder holds nothing.
     """
     files = _files(model_folder, "model")
     if not files:
         raise KaikuError(f"{model_folder} holds no file", expected="a merged model", remedy="Merge the run first.")
-    files |= _files(codec_folder, "codec") if codec_folder else {}
+    files |= _files(codec_folder, "codec", codec_files) if codec_folder else {}
     files |= {"report.html": report} if report else {}
     texts = {CARD: model_card(card).encode()}
     sums = {name: _sha256_of_file(path) for name, path in files.items()}
@@ -99,7 +110,8 @@ def archive_name(out: Path) -> str:
 def model_card(card: Card) -> str:
     """The model card as Markdown."""
     warnings = licence_warnings((item["what"], item["licence"]) for item in card["licences"])
-    speakers = ", ".join(card.get("speakers", [])) or "the recorded speakers"
+    named = card.get("speakers", [])
+    speakers = f"{len(named)} speakers" if len(named) > NAMED else ", ".join(named) or "the recorded speakers"
     sections = [
         f"# {card['name']}",
         "\n".join(f"> **{warning}**" for warning in warnings),
@@ -137,9 +149,10 @@ def _figure_table(figures: Mapping[str, dict[str, Any]]) -> str:
     return "\n".join(["| figure | value | meaning |", "|---|---|---|", *rows])
 
 
-def _files(folder: Path, prefix: str) -> dict[str, Path]:
-    """All files below a folder by their name in the archive."""
-    return {f"{prefix}/{path.relative_to(folder).as_posix()}": path for path in visible_files(folder)}
+def _files(folder: Path, prefix: str, only: Collection[str] | None = None) -> dict[str, Path]:
+    """Files below a folder by their name in the archive: all, or those of some names."""
+    found = {path.relative_to(folder).as_posix(): path for path in visible_files(folder)}
+    return {f"{prefix}/{name}": path for name, path in found.items() if only is None or name in only}
 
 
 def _write_archive(f: IO[bytes], root: str, files: Mapping[str, Path], texts: Mapping[str, bytes]) -> None:

@@ -154,6 +154,20 @@ class Settings(Strict):
             chain.append(base)
         return chain
 
+    def licences(self, run: str) -> dict[str, str]:
+        """Licence of everything a run's model was made from: corpora, base models, codec weights; name -> licence."""
+        found: dict[str, str] = {}
+        for name in self.lineage(run):
+            own = self.runs[name]
+            codec = self.codecs[own.codec]
+            datasets = [own.dataset, *([codec.dataset] if codec.dataset else [])]
+            for corpus in sorted({c for dataset in datasets for c in self.datasets[dataset].corpora}):
+                found[f"corpus {corpus}"] = self.corpora[corpus].licence
+            for base in (own.base, codec.base):
+                if base in self.bases:
+                    found[f"base {base}"] = self.bases[base].licence
+        return found
+
     def checks_that_need(self, needs: str) -> list[str]:
         """Names of the configured checks that look at `audio`, `text` or the whole `corpus`, in alphabetical order."""
         return sorted(name for name in self.checks if _needs(name) == needs)

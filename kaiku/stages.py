@@ -191,7 +191,7 @@ def select(settings: Settings, dataset: str, corpus: str, shards: int | None = N
 def survey(settings: Settings, dataset: str) -> StageKey:
     """A dataset's decisions and what they were made by to its report."""
     own = settings.datasets[dataset]
-    params = {**key_params(own), "licences": {corpus: settings.corpora[corpus].licence for corpus in own.corpora}}
+    params = {**key_params(own), "licences": _licences(settings, dataset)}
     del params["mix"]  # a training's
     return StageKey("survey", params, ("kaiku.report.survey", "kaiku.report.dataset"))
 
@@ -248,12 +248,12 @@ def evaluate(settings: Settings, run: str, inputs: dict[str, str] | None = None)
 
 def report(settings: Settings, run: str) -> StageKey:
     """Everything a run came to, as a page."""
-    return StageKey("report", {"lineage": settings.lineage(run)}, ("kaiku.report.report",))
+    return StageKey("report", _origins(settings, run), ("kaiku.report.report",))
 
 
 def package(settings: Settings, run: str) -> StageKey:
     """What one hands over."""
-    return StageKey("package", {"lineage": settings.lineage(run)}, ("kaiku.package",))
+    return StageKey("package", _origins(settings, run), ("kaiku.package",))
 
 
 def export(settings: Settings, name: str, inputs: dict[str, str] | None = None) -> StageKey:
@@ -261,7 +261,8 @@ def export(settings: Settings, name: str, inputs: dict[str, str] | None = None) 
     own = settings.exports[name]
     options = key_params(plugin_settings("exports", own.format, own.options, f"exports.{name}.options"))
     modules = (plugins.module_name("exports", own.format), "kaiku.exports._licences", *READING)
-    return StageKey("export", {**key_params(own), "options": options}, modules, inputs or {}, labelling=_SAYING)
+    params = {**key_params(own), "options": options, "licences": _licences(settings, own.dataset)}
+    return StageKey("export", params, modules, inputs or {}, labelling=_SAYING)
 
 
 def of(settings: Settings) -> dict[str, list[StageKey]]:
@@ -337,6 +338,14 @@ def _check_params(settings: Settings, check: str) -> dict[str, Any]:
 def _codec_options(settings: Settings, codec: str) -> dict[str, Any]:
     own = settings.codecs[codec]
     return key_params(plugin_settings("codecs", own.kind, own.options, f"codecs.{codec}.options"))
+
+
+def _origins(settings: Settings, run: str) -> dict[str, Any]:
+    return {"lineage": settings.lineage(run), "licences": settings.licences(run)}
+
+
+def _licences(settings: Settings, dataset: str) -> dict[str, str]:
+    return {corpus: settings.corpora[corpus].licence for corpus in settings.datasets[dataset].corpora}
 
 
 def _family_options(settings: Settings, run: str) -> dict[str, Any]:

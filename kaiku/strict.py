@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 
 class Strict(BaseModel):
-    """Settings that refuse unknown keys and true or false for a number, and cannot be changed after they were read."""
+    """Settings that refuse unknown keys and anything but a finite number where one belongs, and cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), validate_default=True, allow_inf_nan=False
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -190,4 +190,9 @@ def _write_flac(path: Path, audio: np.ndarray | None, sample_rate: int) -> dict[
 def _read_flac(folder: Path, entry: dict[str, Any] | None) -> np.ndarray | None:
     import soundfile
 
-    return None if entry is None else soundfile.read(folder / entry["file"], dtype="float32")[0]
+    if entry is None:
+        return None
+    path = folder / entry["file"]
+    if not path.stat().st_size:  # what libsndfile writes of no samples, and does not read
+        return np.zeros(0, np.float32)
+    return soundfile.read(path, dtype="float32")[0]

@@ -231,6 +231,11 @@ def speaking_folders(run):
     return Path(f"models/{run}/merged"), codec_folder(SETTINGS, SETTINGS.runs[run].codec)
 
 
+def checkpoints_of(run):
+    """Checkpoints of a run and of the runs it was made from, newest first."""
+    return [f"models/{name}/checkpoints" for name in SETTINGS.lineage(run)]
+
+
 def run_base(run):
     """What a run starts from, as inputs: another run's model, a base model, or nothing."""
     base = SETTINGS.runs[run].base

@@ -1,7 +1,7 @@
 """From a model to what one listens to, reads and hands over.
 
 Needs: a merged model, its codec, and packs.
-Makes: results/{run} (samples, metrics.json, report.html) and dist/{run}.tar.gz.
+Makes: results/{run} (samples, metrics.json, report.html, licences.json) and dist/{run}.tar.gz.
 """
 
 
@@ -73,11 +73,12 @@ rule write_report:
     input:
         metrics=lambda w: [f"results/{run}/metrics.json" for run in SETTINGS.lineage(w.run)],
         samples="results/{run}/samples",
-        checkpoints=lambda w: [f"models/{run}/checkpoints" for run in SETTINGS.lineage(w.run)],
+        checkpoints=lambda w: checkpoints_of(w.run),
         model="models/{run}/merged",
         selections=all_selections(),
     output:
         page="results/{run}/report.html",
+        licences="results/{run}/licences.json",
     log:
         "logs/write_report/{run}.log",
     benchmark:
@@ -89,7 +90,7 @@ rule write_report:
     params:
         key=lambda w: key("report", w.run),
     shell:
-        program("write_report", "--run {wildcards.run} --out {output.page:q}")
+        program("write_report", "--run {wildcards.run} --out {output.page:q} --licences {output.licences:q}")
 
 
 rule package_model:
@@ -97,6 +98,7 @@ rule package_model:
     input:
         model="models/{run}/merged",
         codec=lambda w: codec_whole(SETTINGS.runs[w.run].codec),
+        checkpoints=lambda w: checkpoints_of(w.run),
         report="results/{run}/report.html",
         metrics="results/{run}/metrics.json",
     output:
@@ -115,6 +117,7 @@ rule package_model:
     shell:
         program(
             "package_model",
-            "--run {wildcards.run} --model {input.model:q} --codec {params.codec:q} --report {input.report:q}"
-            " --metrics {input.metrics:q} --out {output.archive:q}",
+            "--run {wildcards.run} --model {input.model:q} --codec {params.codec:q}"
+            " --checkpoints {input.checkpoints:q} --report {input.report:q} --metrics {input.metrics:q}"
+            " --out {output.archive:q}",
         )

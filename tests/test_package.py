@@ -2,18 +2,21 @@
 
 import hashlib
 import io
+import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 
 import pytest
 
+from kaiku.codecs import fish
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.package import model_card, package, verify_package
 from kaiku.report.gather import _lineage
 from kaiku.settings import load
-from workflow_scripts.package_model import card
+from workflow_scripts import package_model
 
 CARD = {
     "name": "aino-lora",
@@ -142,19 +145,75 @@ def test_card_says_what_must_be_said():
     assert "commercial" not in free and "Not stated." in free and "Not measured." in free
 
 
-def test_card_and_report_tell_how_often_the_clips_of_a_corpus_were_heard(tmp_path, monkeypatch):
+def test_a_card_of_many_voices_counts_them_and_of_unnamed_ones_names_none():
+    def imitated(speakers):
+        return re.search("This model imitates (.*?)\\.", model_card({**CARD, "speakers": speakers}))[1]
+
+    assert imitated(["aino", "otso"]) == "aino, otso"
+    assert imitated([f"p{i}" for i in range(225, 246)]) == "21 speakers"
+    assert imitated([]) == "the recorded speakers"
+
+
+CORPUS = {"layout": "wav_lab", "language": "fi", "speaker": "kai", "licence": "own"}
+MIXED = {
+    "system": "mixed",
+    "corpora": {"aino": CORPUS, "otso": {**CORPUS, "licence": "CC0-1.0"}},
+    "datasets": {"both": {"corpora": ["aino", "otso"], "mix": {"aino": 2, "otso": 1}}, "one": {"corpora": ["aino"]}},
+    "bases": {"mini": {"path": "base", "licence": "CC-BY-NC-SA-4.0"}},
+    "codecs": {"fish": {"kind": "fish", "base": "mini"}},
+    "runs": {
+        "first": {"family": "fish", "base": "mini", "dataset": "both", "codec": "fish"},
+        "second": {"family": "fish", "base": "first", "dataset": "one", "codec": "fish"},
+    },
+}
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture
+def workspace(parts, tmp_path, monkeypatch):
+    """Two runs of which one came of the other, with a codec that stands beside a language model."""
     monkeypatch.chdir(tmp_path)
-    corpus = {"layout": "wav_lab", "language": "fi", "speaker": "kai", "licence": "own"}
-    dataset = {"corpora": ["aino", "otso"], "mix": {"aino": 2, "otso": 1}}
-    system = {
-        "system": "mixed",
-        "corpora": {"aino": corpus, "otso": corpus},
-        "datasets": {"both": dataset},
-        "codecs": {"env": {"kind": "env", "dataset": "both"}},
-        "runs": {"r": {"family": "fish", "dataset": "both", "codec": "env"}},
+    fish.tiny(tmp_path / "base")
+    (tmp_path / "base/model.pth").write_bytes(b"the language model")
+    put(tmp_path / "work/settings.json", load(MIXED).model_dump(mode="json"))
+    put(tmp_path / "metrics.json", {"figures": {}})
+    for run, steps, speakers in (("first", 900, {"otso": 7, "p225": 3}), ("second", 120, {"aino": 4})):
+        put(tmp_path / f"models/{run}/checkpoints/run.json", {"steps": steps, "speakers": {"train": speakers}})
+    return tmp_path
+
+
+def packed(workspace):
+    """What the program packs of the second run, by name."""
+    folders = [f"models/{run}/checkpoints" for run in ("second", "first")]
+    arguments = ["--run", "second", "--model", "merged", "--codec", "base", "--checkpoints", *folders]
+    arguments += ["--report", "report.html", "--metrics", "metrics.json", "--out", "second.tar.gz"]
+    assert package_model.main(arguments) == 0
+    return {name.removeprefix("second/"): data for name, (_, data) in contents("second.tar.gz").items()}
+
+
+def test_of_a_base_model_only_the_codec_goes_along(workspace):
+    assert {name for name in packed(workspace) if name.startswith("codec/")} == {
+        "codec/codec.pth",
+        "codec/codec_config.yaml",
     }
-    settings = load(system)
-    assert card(settings, "r", {})["data"] == ["aino: fi, own, each clip 2 times an epoch", "otso: fi, own"]
-    assert _lineage(settings, "r")["mix of r"] == "each clip so often in an epoch: aino 2; others once"
-    del dataset["mix"]
-    assert card(load(system), "r", {})["data"][0] == "aino: fi, own" and "mix of r" not in _lineage(load(system), "r")
+
+
+def test_the_card_tells_of_the_whole_lineage(workspace):
+    card = packed(workspace)["MODEL_CARD.md"].decode()
+    assert "This model imitates aino, otso, p225." in card
+    assert "aino: fi, own, heard by second\n- aino: fi, own, heard by first, each clip 2 times an epoch\n" in card
+    assert "- otso: fi, CC0-1.0, heard by first\n" in card
+    put(workspace / "models/first/checkpoints/run.json", {"speakers": {"train": {"otso": 7, "": 3}}})
+    assert "This model imitates the recorded speakers." in packed(workspace)["MODEL_CARD.md"].decode()
+
+
+def test_the_report_tells_the_steps_of_each_training_and_its_mix(workspace):
+    lineage = _lineage(load(MIXED), "second")
+    assert lineage["run first"] == "all weights, 900 steps on both, from mini"
+    assert lineage["run second"] == "all weights, 120 steps on one, from first"
+    assert lineage["mix of first"] == "each clip so often in an epoch: aino 2; others once"
+    assert "mix of second" not in lineage

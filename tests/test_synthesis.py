@@ -118,6 +118,13 @@ def test_written_samples_are_read_back_and_equal_twice(tmp_path):
         np.testing.assert_allclose(back.audio, sample.audio / loudest, atol=2**-14)
 
 
+def test_silence_is_read_back_as_silence(tmp_path):
+    write_samples(tmp_path / "s", synthesize(Dice(), None, Drone(), {"val": [said("aino", "")]}, SETTINGS), 1000)
+    ((back,), _) = read_samples(tmp_path / "s")
+    assert back.audio.shape == (0,) and back.audio.dtype == np.float32 and back.codes.shape == (0, 2)
+    assert len(back.reference_audio) == 500
+
+
 def test_missing_samples_are_told(tmp_path):
     with pytest.raises(CorruptFile, match=r"samples\.json"):
         read_samples(tmp_path)

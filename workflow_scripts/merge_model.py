@@ -10,7 +10,7 @@ from pathlib import Path
 
 import kaiku
 from kaiku import job, stages
-from kaiku.loading import licences, load_family
+from kaiku.loading import load_family
 from kaiku.settings import Settings
 from kaiku.store import digest, whole
 from kaiku.store.items import Counts
@@ -20,7 +20,7 @@ from kaiku.store.packs import read_packs
 def program(args: argparse.Namespace) -> Counts:
     """Merge one run."""
     settings = job.read_settings(args.settings)
-    own, inputs = settings.runs[args.run], input_digests(settings, args)
+    own, inputs = settings.runs[args.run], input_digests(args)
 
     def build(outputs: Mapping[str, Path]) -> None:
         from kaiku.train.merge import merge_run
@@ -32,7 +32,6 @@ def program(args: argparse.Namespace) -> Counts:
             "base": {"name": own.base, "digest": inputs["base"]},
             "dataset": own.dataset,
             "codec": own.codec,
-            "licences": licences(settings, args.run),
             "made_by": f"kaiku {kaiku.__version__}",
         }
         merge_run(
@@ -49,18 +48,17 @@ def program(args: argparse.Namespace) -> Counts:
     return result(settings, args, inputs).make(build)
 
 
-def input_digests(settings: Settings, args: argparse.Namespace) -> dict[str, str]:
+def input_digests(args: argparse.Namespace) -> dict[str, str]:
     """What a merge is made of."""
     return {
         "checkpoints": digest.of_tree(args.checkpoints, leave_out=["run.json"]),  # it holds the seconds it took
         "base": digest.of_tree(args.base) if args.base else "",
-        "licences": digest.of_value(licences(settings, args.run)),
     }
 
 
 def result(settings: Settings, args: argparse.Namespace, inputs: dict[str, str] | None = None) -> whole.Result:
     """What is to be made, and its key. inputs: their digests, where they are known."""
-    key = stages.merge(settings, args.run, inputs or input_digests(settings, args)).item()
+    key = stages.merge(settings, args.run, inputs or input_digests(args)).item()
     return whole.Result(args.carry, key, {"merged": args.out})
 
 

@@ -1,16 +1,17 @@
 """Put a run's model, codec, report, card and checksums into one archive, and read it back.
 
 python -m workflow_scripts.package_model --run toy --model models/toy/merged --codec models/codecs/toy \
-    --report results/toy/report.html --metrics results/toy/metrics.json --out dist/toy.tar.gz
+    --checkpoints models/toy/checkpoints models/toy-base/checkpoints --report results/toy/report.html \
+    --metrics results/toy/metrics.json --out dist/toy.tar.gz
 """
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kaiku import job, stages
-from kaiku.loading import licences
+from kaiku.loading import codec_files
 from kaiku.package import Card, package
 from kaiku.settings import Settings
 from kaiku.store.items import Counts
@@ -20,36 +21,48 @@ def program(args: argparse.Namespace) -> Counts:
     """Package one run."""
     settings = job.read_settings(args.settings)
     figures = json.loads(args.metrics.read_text())["figures"]
-    package(args.model, args.codec, args.report, card(settings, args.run, figures), args.out)
+    told = card(settings, args.run, figures, speakers(args.checkpoints))
+    own_files = codec_files(settings.codecs[settings.runs[args.run].codec])
+    package(args.model, args.codec, args.report, told, args.out, own_files)
     return Counts(computed=1)
 
 
-def card(settings: Settings, run: str, figures: dict) -> Card:
+def card(settings: Settings, run: str, figures: dict, voices: list[str]) -> Card:
     """What the model card says of a run."""
     own = settings.runs[run]
-    terms = licences(settings, run)
-    corpora = settings.datasets[own.dataset].corpora
-    weights = stages.mix(settings, run)
-    heard = {corpus: f", each clip {weight:g} times an epoch" for corpus, weight in weights.items()}
     return Card(
         name=run,
         licence="the narrowest of the terms below",
-        licences=[{"what": what, "licence": licence} for what, licence in terms.items()],
+        licences=[{"what": what, "licence": licence} for what, licence in settings.licences(run).items()],
         lineage={name: settings.runs[name].base or "from nothing" for name in settings.lineage(run)},
-        data=[
-            f"{name}: {settings.corpora[name].language}, {settings.corpora[name].licence}{heard.get(name, '')}"
-            for name in corpora
-        ],
+        data=[line for name in settings.lineage(run) for line in data(settings, name)],
         figures=figures,
         intended_use=f"Speech of dataset {own.dataset} through codec {own.codec}.",
-        speakers=sorted({settings.corpora[name].speaker for name in corpora} - {""}),
+        speakers=voices,
     )
+
+
+def data(settings: Settings, run: str) -> Iterator[str]:
+    """What one training of the lineage heard, a line per corpus."""
+    weights = stages.mix(settings, run)
+    for name in settings.datasets[settings.runs[run].dataset].corpora:
+        own = settings.corpora[name]
+        often = f", each clip {weights[name]:g} times an epoch" if name in weights else ""
+        yield f"{name}: {own.language}, {own.licence}, heard by {run}{often}"
+
+
+def speakers(checkpoints: Sequence[Path]) -> list[str]:
+    """Everybody whose voice taught a model, by the records of its trainings; nobody where one of them does not say."""
+    records = [json.loads((folder / "run.json").read_text()) for folder in checkpoints]
+    heard = {name for record in records for name in record.get("speakers", {}).get("train", [""])}
+    return [] if "" in heard else sorted(heard)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
     parser = job.parser(__doc__)
     parser.add_argument("--run", required=True)
+    parser.add_argument("--checkpoints", type=Path, nargs="+", required=True, help="of the run and of those before it")
     for name in ("--model", "--codec", "--report", "--metrics", "--out"):
         parser.add_argument(name, type=Path, required=True)
     return job.main(program, parser, argv)

@@ -1,6 +1,6 @@
-"""Write a run's report: one page that holds everything, players included.
+"""Write a run's report: one page that holds everything, players included; and for programs, its licences.
 
-python -m workflow_scripts.write_report --run toy --out results/toy/report.html
+python -m workflow_scripts.write_report --run toy --out results/toy/report.html --licences results/toy/licences.json
 """
 
 import argparse
@@ -10,12 +10,15 @@ from pathlib import Path
 from kaiku import job
 from kaiku.report.gather import gather
 from kaiku.report.report import write_report
+from kaiku.store import atomic
 from kaiku.store.items import Counts
 
 
 def program(args: argparse.Namespace) -> Counts:
     """Report one run."""
-    write_report(gather(job.read_settings(args.settings), args.run), args.out)
+    settings = job.read_settings(args.settings)
+    write_report(gather(settings, args.run), args.out)
+    atomic.write_json(args.licences, settings.licences(args.run))
     return Counts(computed=1)
 
 
@@ -23,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
     parser = job.parser(__doc__)
     parser.add_argument("--run", required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    for name in ("--out", "--licences"):
+        parser.add_argument(name, type=Path, required=True)
     return job.main(program, parser, argv)
 
 

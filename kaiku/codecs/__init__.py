@@ -7,7 +7,9 @@ A codec module exposes
   `fit(settings, clips, folder, ...)` where it can be trained: writes `encoder.safetensors` (encoder and quantiser),
                                       `decoder.safetensors` (the rest) and `config.json`;
   `ENCODER_MODULE`                    optional: the module whose import closure decides the codes, where that is less
-                                      than the whole codec, so that an edit to the decoder leaves tokens alone.
+                                      than the whole codec, so that an edit to the decoder leaves tokens alone;
+  `FILES`                             optional: names of its files in a folder that may hold a base model as well, which
+                                      no archive of a run is to carry along. Without, all of the folder is the codec's.
 """
 
 from typing import Protocol

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from kaiku.housekeeping.accounts import files_in
-from kaiku.loading import licences
 from kaiku.settings import Settings
 from kaiku.train.state import CHANGES, KEY
 
@@ -64,7 +63,8 @@ def _run(name: str, settings: Settings | None, workspace: Path) -> Run:
     told = {"family": own.family, "base": own.base or "", "dataset": own.dataset} if own else {}
     told |= {"family": made["family"]} if made else {}
     told |= {"base": (merged["base"] or {}).get("name", ""), "dataset": merged["dataset"]} if merged else {}
-    names = merged["licences"] if merged else licences(settings, name) if own else {}
+    reported = _read(workspace / "results" / name / "licences.json") or merged.get("licences")  # older models hold them
+    names = reported or (settings.licences(name) if own else {})
     return Run(
         name=name,
         configured=own is not None,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kaiku import stages
-from kaiku.loading import codec_folder, licences
+from kaiku.loading import codec_folder
 from kaiku.metrics.figures import measured, not_measured
 from kaiku.report.data import Corpus, Plot, Problem, ReportData, Tally, Timing
 from kaiku.selection import account
@@ -47,7 +47,7 @@ def gather(settings: Settings, run: str) -> ReportData:
         title=f"{run}: {own.family} on {own.dataset}",
         summary=_summary(settings, run),
         lineage=_lineage(settings, run),
-        licences=[{"what": what, "licence": licence} for what, licence in licences(settings, run).items()],
+        licences=[{"what": what, "licence": licence} for what, licence in settings.licences(run).items()],
         corpora=[corpus for name in sorted(settings.datasets) for corpus in _corpora(settings, name)],
         codec=_codec(settings, own.codec),
         plots=[_plot(settings, name) for name in settings.lineage(run)],
@@ -75,7 +75,8 @@ def _lineage(settings: Settings, run: str) -> dict[str, str]:
     for name in settings.lineage(run):
         own = settings.runs[name]
         way = f"LoRA of rank {own.lora.r}" if own.lora else "all weights"
-        lines[f"run {name}"] = f"{way}, {own.train.max_steps} steps on {own.dataset}, from {own.base or 'nothing'}"
+        steps = json.loads((_checkpoints(name) / "run.json").read_text())["steps"]
+        lines[f"run {name}"] = f"{way}, {steps} steps on {own.dataset}, from {own.base or 'nothing'}"
         if weights := stages.mix(settings, name):
             heard = ", ".join(f"{corpus} {weight:g}" for corpus, weight in weights.items())
             lines[f"mix of {name}"] = f"each clip so often in an epoch: {heard}; others once"
@@ -89,6 +90,10 @@ def _lineage(settings: Settings, run: str) -> dict[str, str]:
         if merged["merge"]["adapter"]:
             lines["merge"] = f"logits within {merged['merge']['max_logit_difference']:.1e} of the adapter's"
     return lines
+
+
+def _checkpoints(run: str) -> Path:
+    return Path("models") / run / "checkpoints"
 
 
 def _short(figures: dict[str, Any]) -> str:
@@ -144,7 +149,7 @@ def _codec(settings: Settings, codec: str) -> dict[str, dict[str, Any]]:
 
 
 def _plot(settings: Settings, run: str) -> Plot:
-    folder = Path("models") / run / "checkpoints"
+    folder = _checkpoints(run)
     curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
     return Plot(
         title=f"Loss of {run}",

@@ -85,8 +85,10 @@ def fit(
     trainer = SentenceTrainer(
         spec.family, model, spec.settings, _batches(spec), spec.val, keeper, curve, should_stop, seconds
     )
-    if not trainer.finished:
-        with _deterministic():
+    with _deterministic():
+        if resume and trainer.finished:
+            trainer.finish(resume)
+        else:
             trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if guard:
         guard.check(model, "by the end of the training")

@@ -1,11 +1,13 @@
 """Settings of training and merging."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from kaiku.strict import Strict, speed_only
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class LoraSettings(Strict):
@@ -40,7 +42,7 @@ class TrainSettings(Strict):
         1, ge=1, description="Forward passes per step: the step sees batch_size * accumulate clips in the same memory."
     )
     learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate, reached at the end of the warm-up.")
-    betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW's decay rates of both moments.")
+    betas: tuple[Decay, Decay] = Field((0.9, 0.95), description="AdamW's decay rates of both moments.")
     weight_decay: float = Field(0.0, ge=0, description="AdamW's decoupled decay; biases and norms are spared.")
     warmup_steps: int = Field(30, ge=0, description="Steps of linear rise to the peak, while Adam's moments settle.")
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the rate after the warm-up.")
@@ -72,8 +74,9 @@ class TrainSettings(Strict):
     resume: Literal["auto", "adopt", "restart"] = speed_only(
         "auto",
         description="auto: continue an unfinished training of the same data, configuration and code, set any other "
-        "aside. adopt: continue the state that is there, or was set aside last, although they changed. restart: set "
-        "what is there aside in any case. What a word began, the same word or auto continues.",
+        "aside. adopt: continue the state that is there, or was set aside last, although they changed; held-out losses "
+        "of other sentences are then compared with none that follow. restart: set what is there aside in any case. "
+        "What a word began, the same word or auto continues.",
     )
 
     @model_validator(mode="after")

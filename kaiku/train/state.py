@@ -1,7 +1,8 @@
 """The state of an unfinished training, outside any declared output: kept by key, resumed if whole, never thrown away.
 
 {state}/owner, lock            who may write here (`kaiku.store.owner`)
-{state}/current/key.json       the key of data, configuration and code, and what it was made of
+{state}/current/key.json       the key of data, configuration and code, what it was made of, and after an adoption the
+                               step up to which held-out losses were measured otherwise
 {state}/current/resume/        the two newest checkpoints with optimizer and generators, each with a manifest
 {state}/current/weights/       the checkpoints to be published, without them
 {state}/current/base/          the base model, where it was drawn and not given
@@ -30,6 +31,9 @@ RESUMABLE = 2  # checkpoints with optimizer state: the newest, and one to fall b
 MANIFEST, CURVE, KEY, CHANGES = "manifest.json", "curve.jsonl", "key.json", "changes.json"
 
 Resume = Literal["auto", "adopt", "restart"]
+
+MEASURING = ("code", "params.family", "params.options", "params.train.precision", "weights.base", "weights.val")
+"""Parts of a training's key by which the held-out loss of the same weights would be another one."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,12 @@ class RunState:
         found = self._read_key()
         if found and found["key"] == key and resume in ("auto", found["begun_by"]):
             return
+        compare_after = 0
         if resume == "adopt":
-            self._adopt(found, key, parts)
+            compare_after = self._adopt(found, key, parts)
         elif found:
             self._set_aside(found, key, parts)
-        self._write_key(key, parts, begun_by=resume)
+        self._write_key(key, parts, resume, compare_after)
 
     # --- checkpoints
 
@@ -124,7 +129,10 @@ class RunState:
 
     def curve(self, resumed: Checkpoint | None) -> Curve:
         """The curve up to a checkpoint, or an empty one."""
-        return Curve(self.folder / CURVE, resumed.rows() if resumed else [])
+        if resumed is None:
+            return Curve(self.folder / CURVE, [])
+        known = json.loads((self.folder / KEY).read_text())
+        return Curve(self.folder / CURVE, resumed.rows(), min(known.get("compare_after", 0), resumed.step))
 
     def _rewind(self, step: int) -> None:
         for later in self._steps(self._weights):
@@ -144,12 +152,15 @@ class RunState:
             shutil.rmtree(self.folder)
         return json.loads((self.folder / KEY).read_text()) if self.folder.exists() else None
 
-    def _write_key(self, key: str, parts: dict[str, Any], begun_by: Resume) -> None:
+    def _write_key(self, key: str, parts: dict[str, Any], begun_by: Resume, compare_after: int) -> None:
         content = {"format": FORMAT, "key": key, "parts": parts, "begun_by": begun_by}
-        atomic.write_json(self.folder / KEY, content)
+        atomic.write_json(self.folder / KEY, {**content, "compare_after": compare_after})
 
-    def _adopt(self, found: dict[str, Any] | None, key: str, parts: dict[str, Any]) -> None:
-        """Make the state of another key the current one: what is there, or else what was set aside last."""
+    def _adopt(self, found: dict[str, Any] | None, key: str, parts: dict[str, Any]) -> int:
+        """Make the state of another key the current one: what is there, or else what was set aside last.
+
+        Returns the step up to which its held-out losses were measured otherwise than they will be.
+        """
         aside = self._states_aside()
         if aside and (not found or found["key"] == key):
             if found:
@@ -157,9 +168,17 @@ class RunState:
             (aside[-1] / CHANGES).unlink(missing_ok=True)
             os.rename(aside[-1], self.folder)
             found = self._read_key()
-        if found and found["key"] != key:
-            changed = _tell(changes(found["parts"], parts))
-            log(f"{self.folder}: continuing the state of key {found['key'][:8]}. {changed}")
+        if not found:
+            return 0
+        changed = changes(found["parts"], parts)
+        if any(name.startswith(MEASURING) for name in changed):
+            compare_after = max(self._steps(self._resume))
+            told = f" Held-out losses up to step {compare_after} were measured otherwise: only later ones are compared."
+        else:
+            compare_after, told = found.get("compare_after", 0), ""
+        if found["key"] != key:
+            log(f"{self.folder}: continuing the state of key {found['key'][:8]}. {_tell(changed)}{told}")
+        return compare_after
 
     def _states_aside(self) -> list[Path]:
         folders = [p for p in self._aside.iterdir() if p.is_dir()] if self._aside.is_dir() else []

@@ -39,6 +39,7 @@ class Keeper(Protocol):
 
     def saving(self, step: int, seconds: float, curve: Curve) -> Any: ...
     def weights(self, step: int) -> Any: ...
+    def published(self) -> dict[int, Path]: ...
     def retain(self, curve: Curve, keep: int) -> None: ...
 
 
@@ -157,6 +158,17 @@ class SentenceTrainer(Trainer):
             self.lr_scheduler = LambdaLR(self.optimizer, lambda step: learning_rate_share(step, self.settings))
             self._created_lr_scheduler = True
         return self.lr_scheduler
+
+    def finish(self, checkpoint: Path) -> None:
+        """Leave what the end of a training leaves, where it was not reached as one: settings that were adopted ended it
+        at a step that only a stop had saved, or it was killed just there. checkpoint: the folder of that step's.
+        """
+        step = self.curve.last_step
+        if step not in self.keeper.published() or step not in self.curve.val_losses():
+            self._load_from_checkpoint(str(checkpoint))
+            self.curve.measure_last(self.evaluate())
+            self._save_weights(step)
+        self.keeper.retain(self.curve, self.settings.keep)
 
     # --- after each step
 

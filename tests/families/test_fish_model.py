@@ -222,6 +222,51 @@ def test_a_cut_pickle_is_told(small):
         family.load_base(folder)
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("model.safetensors", POINTER, "cannot be read: .* Expected: a safetensors file"),
+        ("model.safetensors", lambda whole: whole[:-100], "cannot be read: .* Expected: a safetensors file"),
+        ("config.json", lambda whole: whole[:50], "cannot be read: .* Expected: a JSON file"),
+        ("config.json", b"[]", "holds a list. Expected: a JSON object"),
+        ("config.json", lambda whole: whole.replace(b'"dim": 32', b'"dim": "32"'), ": .*dim"),
+        ("kaiku.json", b"{}", r": codebook_sizes None\. Expected: 3 whole numbers"),
+        ("kaiku.json", b'{"codebook_sizes": [128, 32]}', r": codebook_sizes \[128, 32\]\. Expected: 3 whole numbers"),
+        ("byte_tokenizer.json", b"{}", r": semantic_tokens None\. Expected: a whole number"),
+    ],
+)
+def test_a_broken_file_of_a_base_is_told_by_its_name(small, name, content, complaint):
+    family, folder = small
+    whole = (folder / name).read_bytes()
+    broken = content(whole) if callable(content) else content
+    assert broken != whole
+    (folder / name).write_bytes(broken)
+    with pytest.raises(CorruptFile, match=f"{name}.*{complaint}") as told:
+        family.load_base(folder)
+    assert str(folder) in str(told.value)
+
+
+def test_a_pickle_of_anything_else_is_told(small):
+    family, folder = small
+    (folder / "model.safetensors").unlink()
+    torch.save([torch.zeros(2)], folder / "model.pth")
+    with pytest.raises(CorruptFile, match=r"model\.pth holds a list"):
+        family.load_base(folder)
+
+
+def test_a_projection_without_its_others_is_told(small):
+    family, folder = small
+    weights = load_file(folder / "model.safetensors")
+    weights["layers.0.attention.wq.weight"] = weights.pop("layers.0.attention.wqkv.weight")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "model.pth")
+    with pytest.raises(KaikuError, match=r"1 missing: layers\.0\.attention\.wqkv\.weight; 1 unknown: .*\.wq\.weight"):
+        family.load_base(folder)
+
+
 @pytest.mark.parametrize(
     "change, complaint",
     [

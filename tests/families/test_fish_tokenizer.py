@@ -67,6 +67,12 @@ def test_another_models_special_tokens_are_refused(folder):
         read_tokenizer(folder, 1088)
 
 
+def test_a_cut_list_of_special_tokens_is_told(folder):
+    (folder / SPECIALS).write_text((folder / SPECIALS).read_text()[:40])
+    with pytest.raises(CorruptFile, match=rf"{SPECIALS} cannot be read"):
+        read_tokenizer(folder, 1088)
+
+
 def test_a_broken_rank_is_told_with_its_line(folder):
     lines = (folder / RANKS).read_text().splitlines()
     lines[4] = "BA=="

@@ -40,8 +40,9 @@ def workspace(tmp_path, monkeypatch):
         put(models / "checkpoints/best.json", {"last": 120, "step": 80, "val_loss": 4.5})
         put(models / "checkpoints/step_000080/model", "x" * 300)
         put(models / "checkpoints/step_000120/model", "x" * 200)
+        put(models / "merged/metadata.json", {"base": {"name": "big"}, "dataset": "otso"})
         licences = {"corpus otso": "CC0-1.0", "base big": "CC-BY-4.0"}
-        put(models / "merged/metadata.json", {"base": {"name": "big"}, "dataset": "otso", "licences": licences})
+        put(tmp_path / f"results/{name}/licences.json", licences)
     put(tmp_path / "dist/first.tar.gz", "x" * 77)
     state = tmp_path / "work/runs/second"
     put(state / "current/key.json", {})
@@ -67,6 +68,7 @@ def test_every_run_with_what_is_here(workspace):
     assert [(s.step, s.bytes) for s in second.states] == [(30, 82), (10, 40 + len(json.dumps(CHANGES)))]
     assert "params.lora.r" in second.states[1].status
     assert (third.name, third.configured, third.family) == ("third", False, "fish")
+    assert third.licences == ["CC-BY-4.0", "CC0-1.0"]
 
 
 CHANGES = {"changed": {"params.lora.r": {"before": 8, "after": 16}}}

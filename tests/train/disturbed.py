@@ -13,6 +13,7 @@ from kaiku.errors import KaikuError
 from kaiku.store import digest
 from kaiku.train.curve import read_curve
 from kaiku.train.run import train
+from kaiku.train.state import RunState
 from kaiku.train.stop import Stopped
 
 
@@ -66,6 +67,12 @@ def train_and_terminate_with_helpers(folder, base, call):
 def train_and_die_while_saving(folder, base):
     of_file = digest.of_file
     digest.of_file = lambda path: die() if "step_000008" in str(path) else of_file(path)
+    train(make_spec(folder, base))
+
+
+def train_and_die_before_retaining(folder, base):
+    """At the very end: all is saved, and checkpoints that are not to be kept are still there."""
+    RunState.retain = lambda state, curve, keep: die() if curve.last_step == 12 else None
     train(make_spec(folder, base))
 
 

@@ -12,6 +12,7 @@ from disturbed import (
     at_call,
     published,
     train_and_die,
+    train_and_die_before_retaining,
     train_and_die_while_saving,
     train_and_terminate,
     train_and_terminate_with_helpers,
@@ -128,6 +129,16 @@ def test_killed_while_saving_resumes_from_the_checkpoint_before(tmp_path, base, 
     assert (spec.state / "current" / "weights" / "step_000008").exists()
     assert train(spec).resumed_from == 4
     assert not list(spec.state.rglob(".*.part"))
+    assert published(spec) == published(reference)
+
+
+def test_killed_before_the_last_checkpoints_were_chosen_keeps_those_of_an_undisturbed_run(
+    tmp_path, base, reference, exit_code_of
+):
+    assert exit_code_of(train_and_die_before_retaining, tmp_path, base) == -signal.SIGKILL
+    spec = make_spec(tmp_path, base)
+    assert len(list((spec.state / "current" / "weights").iterdir())) == 3
+    assert train(spec).resumed_from == 12
     assert published(spec) == published(reference)
 
 

@@ -6,9 +6,10 @@ import shutil
 import signal
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from disturbed import published, stopped, train_and_die_while_saving
-from echo_family import make_spec
+from echo_family import SIZES, Sentence, make_spec
 
 from kaiku.errors import KaikuError
 from kaiku.train.curve import read_curve
@@ -93,6 +94,52 @@ def test_an_adopted_state_is_resumed_like_any_other(tmp_path, base):
     stopped(make_spec(tmp_path, base))
     done = stopped(changed(tmp_path, base, resume="adopt"), call=4)
     assert train(changed(tmp_path, base, resume="adopt")).resumed_from == done
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_losses_on_other_sentences_are_compared_with_none(tmp_path, base, capsys, interrupted):
+    done = stopped(make_spec(tmp_path, base, key_parts={"weights": {"val": "v1"}}), call=27)
+    harder = {"val": noise(5), "key": "b" * 32, "key_parts": {"weights": {"val": "v2"}}}
+    spec = make_spec(tmp_path, base, settings={"resume": "adopt", "max_steps": 20, "early_stop": 2}, **harder)
+    if interrupted:
+        assert stopped(spec, call=4) == done + 1
+    result = train(spec)
+    assert f"losses up to step {done} were measured otherwise: only later ones" in capsys.readouterr().err
+    rows = read_curve(spec.out / "curve.jsonl")
+    losses = {row["step"]: row["val_loss"] for row in rows if "val_loss" in row}
+    assert min(losses[step] for step in losses if step <= done) < min(losses[step] for step in losses if step > done)
+    assert result.best > done and result.last > 12, "by the old ones it would have ended there"
+    assert json.loads((spec.out / "best.json").read_text())["val_loss"] == losses[result.best]
+
+
+def noise(count):
+    """Sentences in which there is nothing to learn."""
+    rng = np.random.default_rng(0)
+    return [Sentence("a", f"noise {i}", rng.integers(0, SIZES, (12, 2)).astype(np.uint16)) for i in range(count)]
+
+
+@pytest.mark.parametrize("changes", [{"settings": {"learning_rate": 2e-2}}, {"lora": LoraSettings(r=2, alpha=8)}])
+def test_what_changes_only_the_learning_leaves_losses_comparable(tmp_path, base, changes):
+    stopped(make_spec(tmp_path, base, key_parts={"params": {"train": {"learning_rate": 0.01}}}))
+    parts = {"params": {"train": {"learning_rate": 0.02}}}
+    settings = {"resume": "adopt", **changes.pop("settings", {})}
+    stopped(make_spec(tmp_path, base, key="b" * 32, key_parts=parts, settings=settings, **changes), call=4)
+    assert json.loads((tmp_path / "run-state/current/key.json").read_text())["compare_after"] == 0
+
+
+@pytest.mark.parametrize(("call", "done", "kept"), [(9, 3, [3]), (17, 6, [4, 6])])
+@pytest.mark.parametrize("val", ["the same", "another"])
+def test_an_adopted_training_that_is_done_already_publishes_its_last_step(tmp_path, base, call, done, kept, val):
+    assert stopped(make_spec(tmp_path, base, key_parts={"weights": {"val": "the same"}}), call) == done
+    held_out = {} if val == "the same" else {"val": noise(5)}
+    spec = changed(tmp_path, base, resume="adopt", max_steps=done)
+    spec = replace(spec, key_parts={"weights": {"val": val}}, **held_out)
+    assert train(spec).last == done
+    assert sorted(p.name for p in spec.out.glob("step_*")) == [f"step_{step:06d}" for step in kept]
+    best = json.loads((spec.out / "best.json").read_text())
+    last = read_curve(spec.out / "curve.jsonl")[-1]
+    assert best == {"step": done, "last": done, "val_loss": last["val_loss"]}
+    assert train(spec).last == done, "and again, as after a kill before the state was cleared"
 
 
 def test_restart_sets_a_state_of_the_same_key_aside(tmp_path, base, reference):

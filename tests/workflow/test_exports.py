@@ -62,6 +62,15 @@ def test_an_edited_text_makes_both_again_and_a_threshold_that_moves_nobody_neith
     assert len(json.loads((world.root / "dist/exports/lj/duration.json").read_text())) == 10
 
 
+def test_a_corrected_licence_reaches_both_and_nothing_else(world):
+    config = world.config
+    config["corpora"]["voice"]["licence"] = "CC-BY-NC-4.0"
+    world.configure(config)
+    assert world.planned() == {"export_dataset": 2}
+    world.snakemake()
+    assert "CC-BY-NC-4.0" in (world.root / "dist/exports/lj/LICENCES").read_text()
+
+
 def test_a_format_that_is_not_there_is_refused_with_the_name_that_was_meant(world):
     before = world.config
     world.configure({**before, "exports": {"lj": {"dataset": "spoken", "format": "ljspech"}}})

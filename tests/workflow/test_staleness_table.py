@@ -131,6 +131,13 @@ def choose_checkpoint(world):
     return ()
 
 
+def correct_licence(world):
+    config = world.config
+    config["corpora"]["voice"]["licence"] = "CC-BY-NC-4.0"
+    world.configure(config)
+    return ()
+
+
 def add_clip(world):
     world.add(world.free_name("000"), seed=100_001)
     return ["000"]
@@ -198,6 +205,7 @@ GROUPS = [  # rows that share a run where clips are few, and how far that run go
         ],
         (),
     ),
+    ([Row("a corpus' licence", correct_licence, ("write_report", "package_model"))], ()),
     ([Row("threshold that changes nobody's fate", widen_bounds, (*PACKING, *RUN))], ("models/tiny/merged",)),
     (
         [

@@ -43,7 +43,8 @@ def test_report_and_archive_are_whole(toy):
     found = verify_package(toy.root / "dist/toy.tar.gz")
     assert {"model/model.safetensors", "codec/encoder.safetensors", "report.html", "MODEL_CARD.md"} <= set(found)
     assert not (toy.root / "dist/toy-base.tar.gz").exists()
-    licences = json.loads((toy.root / "models/toy/merged/metadata.json").read_text())["licences"]
+    licences = json.loads((toy.root / "results/toy/licences.json").read_text())
+    assert licences.keys() == {"corpus otso", "corpus aino"}
     assert all(allows_commercial_use(licence) for licence in licences.values())
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("torch",)
 ENCODER_MODULE = "kaiku.codecs.fish.encoding"
+FILES = ("codec.pth", "codec_config.yaml")
 LICENCE = "CC-BY-NC-SA-4.0"  # of the weights: non-commercial, and so is what is made with them
 
 

@@ -7,7 +7,7 @@ frame, one after the other, from the slow one's hidden state.
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kaiku.strict import Strict
 
@@ -33,6 +33,16 @@ class ModelSizes(Strict):
     dropout: float = Field(0.3, ge=0, lt=1, description="after each attention and feed-forward layer, in training")
     rope_base: float = Field(10_000.0, gt=0)
     max_seq_len: int = Field(2048, gt=0, description="positions of a sequence: text and frames together")
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> "ModelSizes":
+        for stack in ("", "fast_"):
+            width, heads, shared = (getattr(self, f"{stack}{name}") for name in ("dim", "n_head", "n_local_heads"))
+            if width % (2 * heads):
+                raise ValueError(f"{stack}dim={width} over {stack}n_head={heads} gives a head no even width")
+            if heads % shared:
+                raise ValueError(f"{stack}n_head={heads} is no multiple of {stack}n_local_heads={shared}")
+        return self
 
 
 class Settings(Strict):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from kaiku.errors import CorruptFile, KaikuError
 from kaiku.families.fish.config import DualARConfig, write_config
+from kaiku.families.fish.files import REMEDY
 from kaiku.families.fish.model import DualAR
 from kaiku.families.fish.tokenizer import Tokenizer
 
@@ -28,12 +29,10 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """Tensors by our names, from model.safetensors or upstream's model.pth.
 
     Of a model.pth, a "state_dict" wrapper and a "model." prefix are taken off, "audio_" tensors (the codec's) are left
-    out, and wq, wk, wv of older files become wqkv.
+    out, and wq, wk, wv of older files become wqkv. Raises CorruptFile where the file is broken.
     """
     if (folder / SAFETENSORS).exists():
-        from safetensors.torch import load_file
-
-        return load_file(folder / SAFETENSORS)
+        return _read_safetensors(folder / SAFETENSORS)
     path = folder / PICKLE
     if not path.exists():
         raise KaikuError(f"{folder} holds no weights", expected=f"{SAFETENSORS} or {PICKLE}")
@@ -41,9 +40,22 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         weights = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as fault:
         raise CorruptFile(f"{path} cannot be read: {fault}", expected="a state dict saved by torch") from fault
-    weights = weights.get("state_dict", weights)
+    weights = weights.get("state_dict", weights) if isinstance(weights, dict) else weights
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        found = f"{path} holds a {type(weights).__name__}"
+        raise CorruptFile(found, expected="a table of names and tensors", remedy=REMEDY)
     weights = {key.removeprefix("model."): value for key, value in weights.items() if "audio_" not in key}
     return _merge_separate_projections(weights)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as fault:
+        raise CorruptFile(f"{path} cannot be read: {fault}", expected="a safetensors file", remedy=REMEDY) from fault
 
 
 def write_model(model: DualAR, tokenizer: Tokenizer, folder: Path, *, pickle: bool) -> None:
@@ -60,14 +72,12 @@ def write_model(model: DualAR, tokenizer: Tokenizer, folder: Path, *, pickle: bo
 
 
 def _merge_separate_projections(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    merged = {}
-    for key, value in weights.items():
+    merged = dict(weights)
+    for key in weights:
         stem, dot, kind = key.rpartition(".")
-        if stem.endswith(".wq"):
-            parts = [f"{stem[:-1]}{letter}{dot}{kind}" for letter in "qkv"]
-            merged[f"{stem[:-1]}qkv{dot}{kind}"] = torch.cat([weights[part] for part in parts])
-        elif not stem.endswith((".wk", ".wv")):
-            merged[key] = value
+        parts = [f"{stem[:-1]}{letter}{dot}{kind}" for letter in "qkv"]
+        if stem.endswith(".wq") and all(part in weights for part in parts):
+            merged[f"{stem[:-1]}qkv{dot}{kind}"] = torch.cat([merged.pop(part) for part in parts])
     return merged
 
 

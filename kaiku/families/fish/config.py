@@ -1,13 +1,14 @@
 """The shape of a dual-AR model, under the names of upstream's config.json."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import PretrainedConfig
 
-from kaiku.errors import KaikuError
+from kaiku.errors import CorruptFile, KaikuError
+from kaiku.families.fish.files import REMEDY, read_object
 from kaiku.store import atomic
 
 UPSTREAM_RESIDUAL_SIZE = (
@@ -76,11 +77,14 @@ UPSTREAM_KEYS = ("model_type", *(key for key in DualARConfig.__annotations__ if 
 
 
 def read_config(folder: Path) -> DualARConfig:
-    """The config of a checkpoint folder. Raises KaikuError where it is no dual-AR model that we can run."""
+    """The config of a checkpoint folder.
+
+    Raises KaikuError where it is no dual-AR model that we can run, CorruptFile where one of its files is broken.
+    """
     path = folder / "config.json"
     if not path.exists():
         raise KaikuError(f"{folder} holds no config.json", expected="a fish-speech checkpoint folder")
-    values = json.loads(path.read_text())
+    values = read_object(path)
     if values.get("model_type") != "dual_ar":
         raise KaikuError(f"{path}: model_type {values.get('model_type')!r}", expected="'dual_ar'")
     if values.get("tie_word_embeddings"):
@@ -89,11 +93,24 @@ def read_config(folder: Path) -> DualARConfig:
             expected="an untied output, as in openaudio-s1-mini",
             remedy="S2 checkpoints have another tokenizer and another licence; they are not supported.",
         )
-    config = DualARConfig(**{key: values[key] for key in (*UPSTREAM_KEYS, "norm_fastlayer_input") if key in values})
+    try:
+        config = DualARConfig(**{key: values[key] for key in (*UPSTREAM_KEYS, "norm_fastlayer_input") if key in values})
+    except StrictDataclassError as fault:
+        reason = " ".join(str(fault).split())  # it comes in lines
+        raise CorruptFile(f"{path}: {reason}", expected="the values of a fish-speech model", remedy=REMEDY) from fault
     extras = folder / "kaiku.json"
     if extras.exists():
-        config.codebook_sizes = json.loads(extras.read_text())["codebook_sizes"]
+        config.codebook_sizes = _read_codebook_sizes(extras, config.num_codebooks)
     return config
+
+
+def _read_codebook_sizes(path: Path, codebooks: int) -> list[int]:
+    sizes = read_object(path).get("codebook_sizes")
+    if not isinstance(sizes, list) or len(sizes) != codebooks or not all(isinstance(size, int) for size in sizes):
+        raise CorruptFile(
+            f"{path}: codebook_sizes {sizes!r}", expected=f"{codebooks} whole numbers (config.json)", remedy=REMEDY
+        )
+    return sizes
 
 
 def write_config(config: DualARConfig, folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kaiku.errors import CorruptFile, KaikuError
+from kaiku.families.fish.files import REMEDY, read_object
 from kaiku.store import atomic
 
 RANKS, SPECIALS, BYTES = "tokenizer.tiktoken", "special_tokens.json", "byte_tokenizer.json"
@@ -87,7 +88,7 @@ class TiktokenTokenizer:
         """From a checkpoint folder; without special_tokens.json, upstream's list with `codes` semantic tokens."""
         path = folder / SPECIALS
         if path.exists():
-            specials = list(json.loads(path.read_text()))
+            specials = list(read_object(path))
         else:
             specials = [*UPSTREAM_SPECIALS, *(f"<|semantic:{i}|>" for i in range(codes))]
         return cls((folder / RANKS).read_bytes(), specials, where=str(folder))
@@ -121,7 +122,11 @@ class ByteTokenizer:
 
     @classmethod
     def read(cls, folder: Path) -> "ByteTokenizer":
-        return cls(json.loads((folder / BYTES).read_text())["semantic_tokens"])
+        path = folder / BYTES
+        codes = read_object(path).get("semantic_tokens")
+        if not isinstance(codes, int):
+            raise CorruptFile(f"{path}: semantic_tokens {codes!r}", expected="a whole number", remedy=REMEDY)
+        return cls(codes)
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode())
