@@ -58,14 +58,19 @@ def speakers(checkpoints: Sequence[Path]) -> list[str]:
     return [] if "" in heard else sorted(heard)
 
 
+def parser() -> argparse.ArgumentParser:
+    """What the program takes."""
+    made = job.parser(__doc__)
+    made.add_argument("--run", required=True)
+    made.add_argument("--checkpoints", type=Path, nargs="+", required=True, help="of the run and of those before it")
+    for name in ("--model", "--codec", "--report", "--metrics", "--out"):
+        made.add_argument(name, type=Path, required=True)
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Program entry; returns the exit status."""
-    parser = job.parser(__doc__)
-    parser.add_argument("--run", required=True)
-    parser.add_argument("--checkpoints", type=Path, nargs="+", required=True, help="of the run and of those before it")
-    for name in ("--model", "--codec", "--report", "--metrics", "--out"):
-        parser.add_argument(name, type=Path, required=True)
-    return job.main(program, parser, argv)
+    return job.main(program, parser(), argv)
 
 
 if __name__ == "__main__":

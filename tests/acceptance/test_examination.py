@@ -1,5 +1,7 @@
 """Which stages an edit concerns, and when a module is accepted; the whole way is in test_accept_code."""
 
+import argparse
+import importlib
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,12 @@ def test_all_keys_of_a_configuration_are_known(toy):
     assert all((REPO / f"workflow_scripts/{rule}.py").exists() and of_rule for rule, of_rule in keys.items())
     modules = {module for of_rule in keys.values() for key in of_rule for module in key.modules}
     assert modules <= set(stages.computing_modules())
+
+
+def test_every_program_whose_results_are_compared_says_what_it_takes(toy):
+    for rule in stages.of(toy):
+        program = importlib.import_module(f"workflow_scripts.{rule}")
+        assert isinstance(program.parser(), argparse.ArgumentParser) and callable(program.program), rule
 
 
 @pytest.mark.parametrize(
