@@ -72,7 +72,7 @@ def test_bad_files_are_rows_with_their_errors(toy):
     failed = segments[segments["status"] == "failed"]
     assert set(failed["recording"]) >= {"bad--empty", "bad--header-only", "bad--nan", "bad--text"}
     assert failed["error"].str.len().min() > 10
-    assert toy.counts("segment_recordings")["faults-000"]["failed"] == len(failed)
+    assert toy.counts("segment_recordings")["faults.000"]["failed"] == len(failed)
 
 
 def test_nothing_is_to_be_done_twice(toy):
@@ -98,12 +98,12 @@ def test_an_edited_text_touches_no_audio(toy):
     }
     assert "encode_tokens" not in planned and planned["transcribe_segments"] == 1 and planned["select_segments"] == 2
     toy.snakemake(*PACKS)
-    assert toy.counts("transcribe_segments")["given-otso-000"]["computed"] == 1
+    assert toy.counts("transcribe_segments")["given.otso.000"]["computed"] == 1
     assert any("Kaiku" in s.text for s in read_protos(toy.root / PACKS[0]))
     path.write_text(before)
     toy.snakemake(*PACKS)
-    assert toy.counts("transcribe_segments")["given-otso-000"]["computed"] == 0
-    assert toy.counts("pack_protos")["otso-toy-otso-000"]["computed"] == 0
+    assert toy.counts("transcribe_segments")["given.otso.000"]["computed"] == 0
+    assert toy.counts("pack_protos")["otso.toy.otso.000"]["computed"] == 0
 
 
 def test_what_was_changed_back_trains_nothing(toy):
@@ -124,14 +124,14 @@ def test_an_added_recording_costs_its_items(toy):
         "pack_protos": 1,
     }
     toy.snakemake(*PACKS)
-    assert toy.counts("segment_recordings")["aino-000"]["computed"] == 1
-    assert toy.counts("encode_tokens")["toy-aino-000"]["computed"] == 4
-    assert toy.counts("measure_segments")["aino-000"]["computed"] == 4 * len(toy.config.get("checks", DEFAULT_CHECKS))
+    assert toy.counts("segment_recordings")["aino.000"]["computed"] == 1
+    assert toy.counts("encode_tokens")["toy.aino.000"]["computed"] == 4
+    assert toy.counts("measure_segments")["aino.000"]["computed"] == 4 * len(toy.config.get("checks", DEFAULT_CHECKS))
     for path in (added, added.with_suffix(".vtt")):
         path.unlink()
     toy.snakemake(*PACKS)
-    assert toy.counts("segment_recordings")["aino-000"]["computed"] == 0
-    assert toy.counts("encode_tokens")["toy-aino-000"]["computed"] == 0
+    assert toy.counts("segment_recordings")["aino.000"]["computed"] == 0
+    assert toy.counts("encode_tokens")["toy.aino.000"]["computed"] == 0
 
 
 def test_a_threshold_touches_no_audio_and_no_tokens(toy):
@@ -167,7 +167,7 @@ def test_a_failed_job_says_why_and_is_planned_again(toy):
     config["corpora"]["faults"]["max_failed"] = 1.0
     toy.configure(config)
     toy.snakemake(target)
-    counts = toy.counts("segment_recordings")["faults-000"]
+    counts = toy.counts("segment_recordings")["faults.000"]
     assert counts["computed"] == 0 and counts["reused"] == 10 and counts["failed"] == 5
 
 
