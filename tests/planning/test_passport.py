@@ -163,13 +163,14 @@ def test_an_edited_text_and_a_changed_check(workspace):
 def test_a_text_that_would_be_spelt_otherwise_is_stale_though_nothing_is_heard_again(workspace, monkeypatch):
     settings = configure()
     version = code.code_version
-    edited = {"kaiku.text.normalise": "v1+0123456789ab"}
+    locked = version("kaiku.text.normalise")
+    edited = {"kaiku.text.normalise": f"{locked}+0123456789ab"}
     monkeypatch.setattr(code, "code_version", lambda module: edited.get(module) or version(module))
     assert not any(line["stale"] for line in told(settings, "two")["staleness"]), "an edit that changes no text of it"
     monkeypatch.setattr(transcribe_segments, "normalise", lambda text, language: text.upper())
     lines = told(settings, "two")["staleness"]
     assert [line["stale"] for line in lines] == [False, True, False, False]
-    assert lines[1]["why"] == ["code of kaiku.text.normalise changed (v1 -> v1+012345)"]
+    assert lines[1]["why"] == [f"code of kaiku.text.normalise changed ({locked} -> {locked}+012345)"]
 
 
 def test_a_threshold_makes_decisions_stale_and_nothing_else(workspace):
