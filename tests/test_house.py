@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,15 @@ def test_computing_modules_import_no_plumbing(module):
         "kaiku.store.protos",
         "kaiku.store.wire",
     }
+
+
+HEAVY = ("torch", "transformers", "pandas", "soundfile", "librosa", "scipy", "onnxruntime", "av", "huggingface_hub")
+
+
+def test_reading_a_configuration_imports_nothing_heavy():
+    code = (
+        "import sys, yaml; from kaiku.settings import load; load(yaml.safe_load(open('config/config.yaml')));"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

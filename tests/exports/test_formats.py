@@ -15,7 +15,6 @@ from kaiku.errors import SettingsError
 from kaiku.exports import _names, _texts
 from kaiku.exports._audio import levels_of
 from kaiku.exports._held_out import held_out
-from kaiku.exports._names import Names, safe
 from kaiku.store import digest, rows, tables
 from kaiku.store.artefacts import TOKENS
 
@@ -179,15 +178,6 @@ def test_sixteen_bits_come_back_exactly():
     assert np.array_equal(found, levels) and gain_db == 0
     found, gain_db = levels_of(np.array([1.0, -1.0, 0.5], np.float32))
     assert gain_db == -0.01 and found.max() <= 32767
-
-
-def test_names_are_safe_everywhere_and_stay_apart():
-    assert safe('a:b?*"<>|/\\.c') == "a%3Ab%3F%2A%22%3C%3E%7C%2F%5C%2Ec" and safe("päivä-1~x@2") == "päivä-1~x@2"
-    assert (safe("CON"), safe("com1"), safe(""), safe("a ")) == ("CON_", "com1_", "_", "a%20")
-    assert len(safe("ä" * 300).encode()) <= 180 and safe("ä" * 300) != safe("ä" * 301)
-    names = Names()
-    assert [names.of(n, wanted) for n, wanted in enumerate(["Aino", "aino", "AINO"])] == ["Aino", "aino--2", "AINO--3"]
-    assert names.of(1, "aino") == "aino--2"
 
 
 def test_clips_of_one_name_in_two_corpora_stay_apart_with_their_licences(world, capsys):

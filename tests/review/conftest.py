@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import review_world
+from review_client import Client
 
 
 @pytest.fixture(autouse=True)
@@ -34,3 +36,17 @@ def world(made, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path / "world")
     monkeypatch.chdir(tmp_path / "world")
     return tmp_path / "world"
+
+
+@pytest.fixture
+def client(world):
+    """A tab that is open on a server of that workspace."""
+    from kaiku.review.index import Index
+    from kaiku.review.server import Review, Server
+
+    with Server(Review(Index(review_world.settings(), review_world.DATASET), "tester")) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Client(server)
+        server.shutdown()
+        thread.join()
