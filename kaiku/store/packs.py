@@ -32,10 +32,10 @@ def sentences(selection: Path, token_rows: Path, codes: Path, split: str) -> Ite
 
 def unencoded(selection: Path, token_rows: Path, split: str) -> int:
     """How many kept clips of a split have no tokens."""
-    tokens = rows.read(token_rows, TOKENS).to_pylist()
+    tokens = rows.read(token_rows, columns=["clip", "status"]).to_pylist()
     encoded = {row["clip"] for row in tokens if row["status"] == rows.STATUS_OK}
-    chosen = [row for row in rows.read(selection, SELECTION).to_pylist() if row["kept"] and row["split"] == split]
-    return sum(row["clip"] not in encoded for row in chosen)
+    decided = rows.read(selection, columns=["clip", "kept", "split"]).to_pylist()
+    return sum(row["kept"] and row["split"] == split and row["clip"] not in encoded for row in decided)
 
 
 def read_packs(paths: Iterable[Path]) -> list[Sentence]:
